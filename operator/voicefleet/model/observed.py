@@ -1,0 +1,154 @@
+"""What the cluster and the workers said, at one instant.
+
+Nothing in here is wanted or guessed. What nobody said is absent, and an absent report
+is not a report of zero.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from voicefleet.manifests import Manifest, ObjectKey
+
+REPORT_AGE_MAX = timedelta(seconds=10)
+"""Older than this, a worker's own count is history (the law of two-phase removal)."""
+
+
+class Tier(StrEnum):
+    """The four tiers and what stands beside them, in the words used everywhere."""
+
+    AGENTS = "agents"
+    SPEECH = "speech"
+    MEDIA = "media"
+    EVALUATION = "evaluation"
+    REDIS = "redis"
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One object of the fleet as the cache holds it.
+
+    `manifest` is shared with the cache and is never written to.
+    """
+
+    key: ObjectKey
+    manifest: Manifest
+    scaler_owns_replicas: bool = False
+    """Whether field manager `voicefleet-scaler` owns `spec.replicas`."""
+
+    @property
+    def uid(self) -> str:
+        """The identity that outlives no deletion."""
+        return str(self.manifest["metadata"].get("uid", ""))
+
+    @property
+    def resource_version(self) -> str:
+        """The version a guarded write must name."""
+        return str(self.manifest["metadata"].get("resourceVersion", ""))
+
+    @property
+    def is_deleting(self) -> bool:
+        """Whether somebody has deleted it already."""
+        return "deletionTimestamp" in self.manifest["metadata"]
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Its labels, empty where it has none."""
+        return self.manifest["metadata"].get("labels") or {}
+
+    @property
+    def replicas(self) -> int:
+        """`spec.replicas`, which the API server defaults to 1."""
+        return int(self.manifest.get("spec", {}).get("replicas", 1))
+
+    @property
+    def ready_replicas(self) -> int:
+        """Pods that its controller counts as Ready."""
+        return int((self.manifest.get("status") or {}).get("readyReplicas", 0))
+
+
+@dataclass(frozen=True, slots=True)
+class PodTrouble:
+    """Why a pod does not run, in the kubelet's or the scheduler's word and sentence."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pod:
+    """The facts about one pod that decisions need."""
+
+    name: str
+    namespace: str
+    uid: str
+    tier: Tier
+    revision: str
+    owner_name: str
+    """The ReplicaSet it belongs to."""
+    created_at: datetime
+    is_ready: bool = False
+    is_running: bool = False
+    """Whether any container runs now. Where none does, no call can be in the pod."""
+    is_deleting: bool = False
+    ip: str = ""
+    node: str = ""
+    grace_seconds: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    trouble: PodTrouble | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerReport:
+    """A worker's own word about itself (the worker endpoint, schema version 1)."""
+
+    observed_at: datetime
+    revision: str
+    slots: int
+    active: int
+    reserved: int
+    is_cordoned: bool
+    cordoned_since: datetime | None = None
+    """When this operator first saw it cordoned; None while it takes sessions."""
+    oldest_session_started_at: datetime | None = None
+
+    def is_fresh(self, now: datetime) -> bool:
+        """Whether it may still be believed about being empty."""
+        return now - self.observed_at <= REPORT_AGE_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class ServerReport:
+    """A media server's own room count, with how long it has been zero."""
+
+    observed_at: datetime
+    rooms: int
+    empty_since: datetime | None = None
+    """First of the unbroken row of zero readings; None while a room exists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A write that the API server refused for good."""
+
+    key: ObjectKey
+    status: int
+    reason: str
+    message: str
+    is_name_taken: bool = False
+    """An object of that name exists and belongs to somebody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """One snapshot of everything a fleet's plan depends on, beside its own spec."""
+
+    children: Mapping[ObjectKey, Child] = field(default_factory=dict)
+    pods: tuple[Pod, ...] = ()
+    workers: Mapping[str, WorkerReport] = field(default_factory=dict)
+    """By pod UID. A worker without an entry has never answered: unknown, so busy."""
+    servers: Mapping[str, ServerReport] = field(default_factory=dict)
+    """By pod UID."""
+    is_namespace_terminating: bool = False
