@@ -92,6 +92,8 @@ class Pod:
     is_running: bool = False
     """Whether any container runs now. Where none does, no call can be in the pod."""
     is_deleting: bool = False
+    is_finished: bool = False
+    """Phase Succeeded or Failed (an eviction): its ReplicaSet no longer counts it."""
     ip: str = ""
     node: str = ""
     grace_seconds: int = 0
@@ -152,3 +154,5 @@ class Observed:
     servers: Mapping[str, ServerReport] = field(default_factory=dict)
     """By pod UID."""
     is_namespace_terminating: bool = False
+    secrets_due: bool = False
+    """Whether this cycle posts the generated Secrets: they can be created, never read."""
