@@ -1,0 +1,84 @@
+"""From an object of the API server to typed values, or to a sentence about what is wrong.
+
+The API server has validated the object against the CRD it has, which may be older or newer
+than this operator's. So this is the second look, and the only one for `voicefleet plan`,
+which runs without a server.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from voicefleet.api.base import ApiModel, Timestamp
+from voicefleet.api.status import VoiceFleetStatus
+from voicefleet.api.voicefleet import VoiceFleetSpec
+from voicefleet.errors import SpecError
+
+VALUE_SHOWN_MAX = 80
+"""Characters of a wrong value that a message repeats; a message must stay one line."""
+
+
+class FleetMetadata(ApiModel):
+    """Who a fleet is, and whether it is to go."""
+
+    name: str
+    namespace: str = "default"
+    uid: str = ""
+    generation: int = 0
+    finalizers: tuple[str, ...] = ()
+    deletion_timestamp: Timestamp | None = None
+
+
+class VoiceFleet(ApiModel):
+    """A VoiceFleet as stored, typed."""
+
+    metadata: FleetMetadata
+    spec: VoiceFleetSpec
+    status: VoiceFleetStatus = Field(default_factory=VoiceFleetStatus)
+
+
+def parse_fleet(body: Mapping[str, Any]) -> VoiceFleet:
+    """Return the typed form of a VoiceFleet.
+
+    Raises:
+        SpecError: A field is missing, of the wrong type or out of range. The message names
+            the fleet, the first such field, its value, the limit, and what to do.
+    """
+    metadata = body.get("metadata") or {}
+    fleet = f"VoiceFleet {metadata.get('namespace', 'default')}/{metadata.get('name', '?')}"
+    try:
+        # Through JSON, because strict JSON is what the API server speaks: lists become tuples
+        # and words become enum members, yet "5" never becomes 5.
+        return VoiceFleet.model_validate_json(json.dumps(dict(body)))
+    except ValidationError as error:
+        problems = error.errors(include_url=False)
+        more = f" ({len(problems) - 1} more after it)" if len(problems) > 1 else ""
+        raise SpecError(f"{fleet}: {_explain(problems[0])}{more}") from error
+    except (TypeError, ValueError) as error:
+        raise SpecError(f"{fleet}: not representable as JSON: {error}; write plain YAML") from error
+
+
+def _explain(problem: ErrorDetails) -> str:
+    """Turn one validation problem into field, value, limit and next step."""
+    field = _field_path(problem["loc"])
+    if problem["type"] == "missing":
+        return f"`{field}` is missing; add it"
+    value = json.dumps(problem["input"], default=str)
+    if len(value) > VALUE_SHOWN_MAX:
+        value = f"{value[:VALUE_SHOWN_MAX]}…"
+    rule = (
+        problem["msg"].replace("Input should be", "it must be").replace("Input should", "it must")
+    )
+    rule = rule[0].lower() + rule[1:]
+    return f"`{field}` is {value}, but {rule}; change it and apply again"
+
+
+def _field_path(location: Sequence[int | str]) -> str:
+    """Write a location the way kubectl does: `spec.speech[0].port`."""
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return path.lstrip(".")

@@ -1,0 +1,336 @@
+"""Every word that explains something: types of conditions, and reasons.
+
+Reasons stand in conditions, in Events and in decisions.
+
+One table, so that a word means the same wherever it appears, and so that docs/reasons.md
+cannot be out of date. A reason never carries data; the number is in the message beside it.
+"""
+
+from enum import StrEnum
+from typing import Self
+
+
+class Place(StrEnum):
+    """Where a reason appears, in the order in which docs/reasons.md shows the places."""
+
+    READY = "Ready"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+    CAPACITY_AVAILABLE = "CapacityAvailable"
+    SCALING_ACTIVE = "ScalingActive"
+    GRACE_SUFFICIENT = "GraceSufficient"
+    DECISION = "Decisions"
+
+
+class ConditionType(StrEnum):
+    """A condition of a fleet, with what `True` means."""
+
+    meaning: str
+
+    def __new__(cls, word: str, meaning: str) -> Self:
+        """Build a member that is its own word and carries its meaning."""
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.meaning = meaning
+        return member
+
+    READY = "Ready", "Every tier of the fleet has the ready replicas it should have."
+    RECONCILING = (
+        "Reconciling",
+        "The operator is still changing something. Present only while true.",
+    )
+    STALLED = (
+        "Stalled",
+        "Nothing goes on until somebody acts, as the message says. Present only while true.",
+    )
+    CAPACITY_AVAILABLE = (
+        "CapacityAvailable",
+        "Every pod that the fleet wants could be created, placed and started.",
+    )
+    SCALING_ACTIVE = (
+        "ScalingActive",
+        "The operator is free to choose the number of workers within the bounds.",
+    )
+    GRACE_SUFFICIENT = (
+        "GraceSufficient",
+        "Every worker may take as long to stop as the longest call lasts.",
+    )
+
+
+class Reason(StrEnum):
+    """Why a condition, an Event or a decision is what it is.
+
+    Each row: the word, the place where it appears, what it means, what to do.
+    """
+
+    place: Place
+    meaning: str
+    next_step: str
+
+    def __new__(cls, word: str, place: Place, meaning: str, next_step: str) -> Self:
+        """Build a member that is its own word and carries its row of the table."""
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.place = place
+        member.meaning = meaning
+        member.next_step = next_step
+        return member
+
+    ALL_TIERS_READY = (
+        "AllTiersReady",
+        Place.READY,
+        "Every tier has all the ready replicas it should have.",
+        "Nothing.",
+    )
+    AGENTS_NOT_READY = (
+        "AgentsNotReady",
+        Place.READY,
+        "Fewer workers are ready than wanted; some calls may find no agent.",
+        "Read condition CapacityAvailable, then the logs of the pod that the message names.",
+    )
+    MEDIA_NOT_READY = (
+        "MediaNotReady",
+        Place.READY,
+        "Fewer media servers are ready than wanted; new calls may not connect.",
+        "Read condition CapacityAvailable, then the logs of the server that the message names.",
+    )
+    REDIS_NOT_READY = (
+        "RedisNotReady",
+        Place.READY,
+        "The fleet's own Redis is not ready; servers cannot agree who holds a new call.",
+        "Look at the Redis pod that the message names. Running calls go on meanwhile.",
+    )
+    SPEECH_NOT_READY = (
+        "SpeechNotReady",
+        Place.READY,
+        "A speech pool has fewer ready replicas than wanted; answers may become slow.",
+        "Look at the pool's pods; loading a model can take minutes and is no fault.",
+    )
+    EVALUATION_NOT_READY = (
+        "EvaluationNotReady",
+        Place.READY,
+        "Fewer evaluators are ready than wanted. No live call is concerned.",
+        "Wait for spot nodes, or set `spec.evaluation.spot` to Preferred.",
+    )
+    APPLYING = (
+        "Applying",
+        Place.RECONCILING,
+        "Children of the fleet are being created or corrected.",
+        "Wait; this takes seconds.",
+    )
+    ROLLING_OUT = (
+        "RollingOut",
+        Place.RECONCILING,
+        "A new revision runs beside the old one, whose workers or servers finish their calls.",
+        "Wait for the last call, at most `spec.agents.maxSessionSeconds`.",
+    )
+    SCALING_UP = (
+        "ScalingUp",
+        Place.RECONCILING,
+        "More replicas are wanted than are ready.",
+        "Wait; if it lasts, read condition CapacityAvailable.",
+    )
+    SCALING_DOWN = (
+        "ScalingDown",
+        Place.RECONCILING,
+        "Surplus replicas take no new calls and leave when they are empty.",
+        "Wait; `status.draining` lists them.",
+    )
+    DRAINING = (
+        "Draining",
+        Place.RECONCILING,
+        "Some workers or servers are waiting for their last call to end.",
+        "Wait; `status.draining` lists them with their sessions.",
+    )
+    DELETING = (
+        "Deleting",
+        Place.RECONCILING,
+        "The fleet is being deleted and waits for its calls to end.",
+        "Wait, or set `spec.deletionPolicy` to Now to cut the calls that still run.",
+    )
+    INVALID_SPEC = (
+        "InvalidSpec",
+        Place.STALLED,
+        "The manifest cannot be acted on; everything stays as it was.",
+        "Change the field that the message names.",
+    )
+    NAME_TAKEN = (
+        "NameTaken",
+        Place.STALLED,
+        "An object with the name of one of the fleet's children belongs to somebody else.",
+        "Delete or rename that object, or create the fleet under another name.",
+    )
+    CHILD_REFUSED = (
+        "ChildRefused",
+        Place.STALLED,
+        "The API server refuses one of the fleet's children for good.",
+        "Act on the server's own sentence in the message, often a policy or a missing right.",
+    )
+    UNSAFE_PLAN = (
+        "UnsafePlan",
+        Place.STALLED,
+        "The operator stopped itself: its plan would have ended a live call or broken a bound.",
+        "Report it with the operator's log of that time; calls and pods are as they were.",
+    )
+    TOO_MANY_FLEETS = (
+        "TooManyFleets",
+        Place.STALLED,
+        "This operator already looks after as many fleets as it is configured for.",
+        "Raise `fleetsMax` in the operator's configuration, or delete a fleet.",
+    )
+    CAPACITY_READY = (
+        "CapacityReady",
+        Place.CAPACITY_AVAILABLE,
+        "No pod of the fleet is refused, unplaced or failing to start.",
+        "Nothing.",
+    )
+    POD_SECURITY_REJECTED = (
+        "PodSecurityRejected",
+        Place.CAPACITY_AVAILABLE,
+        "The namespace's Pod Security level refuses the pods of a tier.",
+        "Use a namespace that admits it; in a test, set `spec.media.network.mode` to PodNetwork.",
+    )
+    QUOTA_EXCEEDED = (
+        "QuotaExceeded",
+        Place.CAPACITY_AVAILABLE,
+        "A ResourceQuota of the namespace leaves no room for more pods.",
+        "Raise the quota, lower the tier's `resources`, or lower its `maxReplicas`.",
+    )
+    POD_REFUSED = (
+        "PodRefused",
+        Place.CAPACITY_AVAILABLE,
+        "The API server refuses to create a pod for another reason than quota or Pod Security.",
+        "Act on the server's own sentence in the message.",
+    )
+    IMAGE_PULL_FAILED = (
+        "ImagePullFailed",
+        Place.CAPACITY_AVAILABLE,
+        "A node cannot fetch a tier's image.",
+        "Check the image's name and tag, and the tier's `imagePullSecretRefs`.",
+    )
+    CONFIG_MISSING = (
+        "ConfigMissing",
+        Place.CAPACITY_AVAILABLE,
+        "A pod cannot start because a Secret or one of its keys does not exist.",
+        "Create the Secret that the message names; the pod starts by itself then.",
+    )
+    CRASH_LOOPING = (
+        "CrashLooping",
+        Place.CAPACITY_AVAILABLE,
+        "A container starts and ends again and again.",
+        "Read its last words: `kubectl logs --previous` on the pod that the message names.",
+    )
+    UNSCHEDULABLE = (
+        "Unschedulable",
+        Place.CAPACITY_AVAILABLE,
+        "No node has room for a pod, or none fits its selector and tolerations.",
+        "Add nodes, or change the tier's `resources`, `nodeSelector` or `tolerations`.",
+    )
+    WITHIN_BOUNDS = (
+        "WithinBounds",
+        Place.SCALING_ACTIVE,
+        "The number of workers is free between `minReplicas` and `maxReplicas`.",
+        "Nothing.",
+    )
+    PINNED_BY_HAND = (
+        "PinnedByHand",
+        Place.SCALING_ACTIVE,
+        "`spec.agents.floorReplicas` holds more workers than `minReplicas` asks for.",
+        "Set the floor to 0 (`kubectl scale --replicas=0`) when it is no longer needed.",
+    )
+    PAUSED_BY_SPEC = (
+        "PausedBySpec",
+        Place.SCALING_ACTIVE,
+        "`spec.paused` is true: the operator observes and reports and writes no child.",
+        "Set `spec.paused` to false to go on.",
+    )
+    GRACE_COVERS_LONGEST_CALL = (
+        "GraceCoversLongestCall",
+        Place.GRACE_SUFFICIENT,
+        "Every worker may take the longest call and a margin to stop.",
+        "Nothing.",
+    )
+    GRACE_TOO_SHORT = (
+        "GraceTooShort",
+        Place.GRACE_SUFFICIENT,
+        "Some workers, started before a change, would be killed before their longest call ends.",
+        "Wait until they are replaced, or do not drain their nodes meanwhile.",
+    )
+    POD_NETWORK_FOR_TESTS = (
+        "PodNetworkForTests",
+        Place.READY,
+        "Media servers are reachable inside the cluster only: `network.mode` is PodNetwork.",
+        "Use HostNetwork for callers outside the cluster.",
+    )
+    BELOW_MINIMUM = (
+        "BelowMinimum",
+        Place.DECISION,
+        "A tier had fewer replicas than `minReplicas`.",
+        "Nothing.",
+    )
+    ABOVE_MAXIMUM = (
+        "AboveMaximum",
+        Place.DECISION,
+        "A tier had more replicas than `maxReplicas`; the surplus drains.",
+        "Nothing; no call is ended.",
+    )
+    FLOOR_RAISED = (
+        "FloorRaised",
+        Place.DECISION,
+        "`spec.agents.floorReplicas` asks for more workers than there were.",
+        "Nothing.",
+    )
+    NEW_REVISION = (
+        "NewRevision",
+        Place.DECISION,
+        "The pods' template changed, so new replicas start beside the old ones.",
+        "Nothing; the old ones finish their calls.",
+    )
+    REPLICAS_DRIFTED = (
+        "ReplicasDrifted",
+        Place.DECISION,
+        "Somebody else changed the replicas of one of the fleet's workloads; it was set back.",
+        "Use `kubectl scale` on the VoiceFleet, not on its children.",
+    )
+    CHILD_RESTORED = (
+        "ChildRestored",
+        Place.DECISION,
+        "One of the fleet's children was deleted or changed; it is as it should be again.",
+        "Change the VoiceFleet, not its children.",
+    )
+    WORKER_CORDONED = (
+        "WorkerCordoned",
+        Place.DECISION,
+        "A worker takes no new calls; the ones it has go on.",
+        "Nothing.",
+    )
+    WORKER_UNCORDONED = (
+        "WorkerUncordoned",
+        Place.DECISION,
+        "A cordoned worker takes calls again, because it is needed.",
+        "Nothing.",
+    )
+    WORKER_DRAINED = (
+        "WorkerDrained",
+        Place.DECISION,
+        "A cordoned worker reported no session twice and was removed.",
+        "Nothing.",
+    )
+    SERVER_DRAINED = (
+        "ServerDrained",
+        Place.DECISION,
+        "A surplus media server reported no room twice and was removed.",
+        "Nothing.",
+    )
+    FLEET_DELETED = (
+        "FleetDeleted",
+        Place.DECISION,
+        "The fleet was deleted: its last call has ended, or its policy is Now.",
+        "Nothing.",
+    )
+    HELD = (
+        "Held",
+        Place.DECISION,
+        "A change was wanted and not made, because it was not certain to spare every call.",
+        "Read the message; it names what is not known.",
+    )
