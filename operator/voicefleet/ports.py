@@ -90,8 +90,8 @@ class Cluster(Protocol):
 class Workers(Protocol):
     """The agents workers' own endpoint."""
 
-    def follow(self, pods: Sequence[Pod]) -> None:
-        """Keep long polls to exactly these workers; a change wakes the fleet."""
+    def follow(self, fleet: ObjectKey, pods: Sequence[Pod]) -> None:
+        """Keep long polls to exactly these workers of one fleet; a change wakes that fleet."""
         ...
 
     def report(self, pod: Pod) -> WorkerReport | None:
