@@ -27,7 +27,7 @@ from voicefleet_workbench.sources import (
 )
 
 MOCKS = re.compile(
-    r"\b(?:mock|mocker)\.patch|@patch\b|with patch\(|\bMagicMock\(|\bAsyncMock\(|monkeypatch\.setattr"
+    r"\b(?:mock|mocker)\.patch|@patch\b|with patch\(|\b(?:Magic|Async)Mock\(|monkeypatch\.setattr"
 )
 """What counts as a mock; a client's own `.patch()` does not. A count of text ranks code bases,
 it proves nothing."""
