@@ -5,6 +5,7 @@ measured. Callers: `stats` and `tests/tidy`.
 """
 
 import ast
+import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +118,7 @@ def outermost_functions(tree: ast.AST) -> Iterator[FunctionNode]:
             yield from outermost_functions(node)
 
 
-def test_functions(source: Source) -> Iterator[FunctionNode]:
+def collected_tests(source: Source) -> Iterator[FunctionNode]:
     """Yield the functions that pytest collects from a test file."""
     return (node for node in outermost_functions(source.tree) if node.name.startswith("test_"))
 
@@ -149,3 +150,13 @@ def _imports(node: ast.AST) -> Iterator[str]:
                 continue
             case _:
                 yield from _imports(child)
+
+
+def repository_files() -> Sequence[Path]:
+    """Return every text file that is tracked or about to be, in a stable order."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    paths = (ROOT / name for name in sorted(set(listed.stdout.split("\0"))) if name)
+    return [path for path in paths if path.is_file() and not path.is_symlink()]

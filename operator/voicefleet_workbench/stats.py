@@ -21,9 +21,9 @@ from voicefleet_workbench.sources import (
     ROOT,
     Function,
     Source,
+    collected_tests,
     percentile,
     read_sources,
-    test_functions,
 )
 
 MOCKS = re.compile(
@@ -82,7 +82,7 @@ def measure_pure_share(tree: Tree) -> Row:
 
 def measure_mocks(tree: Tree) -> Row:
     """Mocks per test function."""
-    tests = sum(len(list(test_functions(source))) for source in tree.tests)
+    tests = sum(len(list(collected_tests(source))) for source in tree.tests)
     mocks = sum(len(MOCKS.findall(source.text)) for source in tree.tests)
     share = mocks / max(tests, 1)
     return Row("mocks per test", "0.00-0.01", f"{share:.2f}", "≤ 0.05", share <= 0.05)
@@ -139,7 +139,7 @@ def measure_contracts(_tree: Tree) -> Row:
 
 def measure_docstrings(tree: Tree) -> Row:
     """Share of tests whose docstring says why they matter."""
-    tests = [(source, node) for source in tree.tests for node in test_functions(source)]
+    tests = [(source, node) for source in tree.tests for node in collected_tests(source)]
     bare = [f"{source.name}:{node.lineno}" for source, node in tests if not ast.get_docstring(node)]
     percent = 100 * (len(tests) - len(bare)) // max(len(tests), 1)
     return Row(
@@ -209,7 +209,7 @@ def main() -> int:
     console.print(
         f"{len(tree.product)} modules and {sum(source.length for source in tree.product)} lines "
         f"in operator/voicefleet, {len(tree.functions)} functions in operator/, "
-        f"{sum(len(list(test_functions(source))) for source in tree.tests)} tests"
+        f"{sum(len(list(collected_tests(source))) for source in tree.tests)} tests"
     )
     missed = [row.measured for row in rows if not row.is_met]
     if missed:
