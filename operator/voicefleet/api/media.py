@@ -6,13 +6,8 @@ from typing import Annotated
 from pydantic import Field
 
 from voicefleet.api.base import ApiModel, Port, SecretReference
+from voicefleet.api.patterns import PUBLIC_URL, REDIS_ADDRESS
 from voicefleet.api.pods import PodSettings
-
-PUBLIC_URL = (
-    r"^wss?://[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
-    r"(:[0-9]{1,5})?(/[-a-z0-9._/]*)?$"
-)
-REDIS_ADDRESS = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?:[0-9]{1,5}$"
 
 
 class MediaMode(StrEnum):

@@ -13,6 +13,7 @@ from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from voicefleet.api.base import ApiModel, Timestamp
+from voicefleet.api.patterns import PATTERN_MEANINGS
 from voicefleet.api.status import VoiceFleetStatus
 from voicefleet.api.voicefleet import VoiceFleetSpec
 from voicefleet.errors import SpecError
@@ -69,11 +70,17 @@ def _explain(problem: ErrorDetails) -> str:
     value = json.dumps(problem["input"], default=str)
     if len(value) > VALUE_SHOWN_MAX:
         value = f"{value[:VALUE_SHOWN_MAX]}…"
-    rule = (
-        problem["msg"].replace("Input should be", "it must be").replace("Input should", "it must")
-    )
-    rule = rule[0].lower() + rule[1:]
-    return f"`{field}` is {value}, but {rule}; change it and apply again"
+    rule = _rule_text(problem)
+    return f"`{field}` is {value}, but it {rule}; change it and apply again"
+
+
+def _rule_text(problem: ErrorDetails) -> str:
+    """Say what a value must be, starting with "must"."""
+    pattern = problem.get("ctx", {}).get("pattern", "")
+    if pattern in PATTERN_MEANINGS:
+        return PATTERN_MEANINGS[pattern]
+    _, _, rule = problem["msg"].partition(" should ")
+    return f"must {rule or problem['msg']}"
 
 
 def _field_path(location: Sequence[int | str]) -> str:

@@ -9,9 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from voicefleet.api.base import LABEL_KEY, ApiModel, LabelValue, NodeLabels, ObjectName
-
-QUANTITY = r"^[0-9]+(\.[0-9]{1,9})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
+from voicefleet.api.base import ApiModel, LabelValue, NodeLabels, ObjectName
+from voicefleet.api.patterns import LABEL_KEY, QUANTITY
 
 
 def _quantity_text(value: object) -> object:
@@ -22,8 +21,8 @@ def _quantity_text(value: object) -> object:
 
 Quantity = Annotated[
     str,
-    BeforeValidator(_quantity_text),
     Field(max_length=24, pattern=QUANTITY, json_schema_extra={"x-kubernetes-int-or-string": True}),
+    BeforeValidator(_quantity_text),
 ]
 """A Kubernetes quantity of zero or more: 2, "500m", "1.5Gi"."""
 DeviceCount = Annotated[int, Field(ge=0, le=64)]

@@ -10,15 +10,9 @@ from typing import Annotated
 
 from pydantic import Field
 
-from voicefleet.api.base import (
-    DNS_LABEL,
-    ApiModel,
-    ImageReference,
-    ObjectName,
-    Port,
-    SecretReference,
-)
+from voicefleet.api.base import ApiModel, ImageReference, ObjectName, Port, SecretReference
 from voicefleet.api.media import MediaSpec
+from voicefleet.api.patterns import DNS_LABEL
 from voicefleet.api.pods import PodSettings
 
 WORKERS_MAX = 1000
