@@ -151,6 +151,7 @@ FLEET_LAWS = (
             "`metadata.name` has {size(self.metadata.name)} characters; use at most "
             f"{FLEET_NAME_MAX}, because the names of its children are longer and end at 63"
         ),
+        field="metadata.name",
     ),
     Law(
         name="fleet name can name a Service",
@@ -159,6 +160,7 @@ FLEET_LAWS = (
             "`metadata.name` must start with a letter and have no dot, because Services are "
             "named after it; write interviews-2 instead of 2.interviews"
         ),
+        field="metadata.name",
     ),
 )
 """Laws on the whole object; CEL sees `metadata.name` only from here."""

@@ -24,7 +24,7 @@ PUBLIC_URL = (
 PATTERN_MEANINGS = {
     DNS_LABEL: "must be lower-case letters, digits and `-`, with a letter or digit at both ends",
     DNS_SUBDOMAIN: (
-        "must be the name of an object: lower-case letters, digits, `-` and `.`, "
+        "must be an object's name: lower-case letters, digits, `-` and `.`, "
         "with a letter or digit at both ends"
     ),
     LABEL_KEY: "must be a label key such as `topology.kubernetes.io/zone`",

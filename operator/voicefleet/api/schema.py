@@ -26,7 +26,7 @@ OBJECT_FIELDS: Schema = {
         "type": "string",
     },
     "kind": {"description": f"Kind of this object: {KIND}.", "type": "string"},
-    "metadata": {"type": "object"},
+    "metadata": {"type": "object", "properties": {"name": {"type": "string"}}},
 }
 READY_CONDITION = '.status.conditions[?(@.type=="Ready")]'
 

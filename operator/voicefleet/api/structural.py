@@ -132,8 +132,13 @@ def _range_text(schema: Schema) -> str:
 
 def _pattern_text(node: Mapping[str, Any]) -> str:
     meaning = PATTERN_MEANINGS.get(node.get("pattern", ""), "")
-    length = f", at most {node['maxLength']} characters" if "maxLength" in node else ""
+    length = f", at most {node['maxLength']} characters" if _shows_length(node) else ""
     return f"{meaning[0].upper()}{meaning[1:]}{length}." if meaning else ""
+
+
+def _shows_length(node: Mapping[str, Any]) -> bool:
+    """A quantity's length is a bound for the server's sake; nobody reaches it."""
+    return "maxLength" in node and not node.get(INT_OR_STRING)
 
 
 def _default_text(schema: Schema) -> str:
