@@ -1,0 +1,27 @@
+"""livekit.yaml of one revision, as an object of its own.
+
+One ConfigMap for each revision and not one for all: a server of an older revision that is
+restarted must find the file it was made with.
+"""
+
+from voicefleet.manifests import Manifest
+from voicefleet.model.fleet import Fleet
+from voicefleet.model.observed import Tier
+from voicefleet.render.labels import child_labels
+from voicefleet.render.livekit_config import render_livekit_config
+from voicefleet.render.media_replicaset import CONFIG_FILE, media_revision
+from voicefleet.render.names import media_config_name
+from voicefleet.render.objects import build_child
+
+
+def render_media_config_map(fleet: Fleet) -> Manifest:
+    """Return the ConfigMap of the newest media revision. Its name is its content."""
+    revision = media_revision(fleet)
+    return build_child(
+        fleet,
+        "ConfigMap",
+        media_config_name(fleet, revision),
+        labels=child_labels(fleet, Tier.MEDIA, revision=revision),
+        immutable=True,
+        data={CONFIG_FILE: render_livekit_config(fleet)},
+    )
