@@ -1,0 +1,95 @@
+"""What stays when the chart goes: CRDs with their fleets, the install key, and no finalizer."""
+
+import yaml
+
+from support.chart import CHART, find, render_chart
+from voicefleet_localcluster.installation import is_hook
+
+CRDS = CHART.parents[1] / "crds"
+KEEP = {"helm.sh/resource-policy": "keep"}
+
+
+def hooks(manifests):
+    """Return the uninstall hooks in the order in which Helm runs them."""
+    found = [manifest for manifest in manifests if is_hook(manifest)]
+    return sorted(
+        found, key=lambda hook: int(hook["metadata"]["annotations"]["helm.sh/hook-weight"])
+    )
+
+
+def test_the_charts_crds_are_the_repositorys():
+    """After a change of the API, `make generate` copies crds/ into the chart."""
+    ours = {path.name: path.read_text() for path in CRDS.glob("*.yaml")}
+    charts = {path.name: path.read_text() for path in (CHART / "files" / "crds").glob("*.yaml")}
+
+    assert ours
+    assert charts == ours
+
+
+def test_rendering_changes_nothing_inside_a_crd():
+    """Braces or large numbers in a schema must survive the template engine."""
+    rendered = find(render_chart(), "CustomResourceDefinition")
+
+    source = yaml.safe_load((CHART / "files" / "crds" / "voicefleets.yaml").read_text())
+    assert rendered["spec"] == source["spec"]
+    assert rendered["metadata"]["name"] == source["metadata"]["name"]
+
+
+def test_crds_stay_on_uninstall_unless_asked_otherwise():
+    """Deleting a CRD deletes every fleet and with it every call."""
+    kept = find(render_chart(), "CustomResourceDefinition")
+    dropped = find(render_chart(crds={"keep": False}), "CustomResourceDefinition")
+
+    assert kept["metadata"]["annotations"].items() >= KEEP.items()
+    assert not dropped["metadata"]["annotations"]
+
+
+def test_the_install_key_stays_and_cannot_be_replaced():
+    """Another key would change every generated password under running calls."""
+    secret = find(render_chart(), "Secret")
+
+    assert secret["metadata"]["annotations"] == KEEP
+    assert secret["immutable"] is True
+
+
+def test_every_installation_has_a_key_of_its_own():
+    """A key that ships with a chart is known to everybody who can read the chart."""
+    keys = {find(render_chart(), "Secret")["data"]["key"] for _ in range(2)}
+
+    assert len(keys) == 2
+    assert all(len(key) >= 64 for key in keys)
+
+
+def test_a_key_of_ones_own_replaces_the_generated_one():
+    """GitOps tools render without a cluster and would invent a new key each time."""
+    manifests = render_chart(installKey={"existingSecret": "ours"})
+
+    pod = find(manifests, "Deployment")["spec"]["template"]["spec"]
+    configuration = next(v for v in pod["volumes"] if v["name"] == "configuration")
+    mounted = [source["secret"]["name"] for source in configuration["projected"]["sources"][1:]]
+    assert "Secret" not in {manifest["kind"] for manifest in manifests}
+    assert mounted == ["ours"]
+
+
+def test_uninstalling_releases_fleets_before_their_rights_go():
+    """A fleet with our finalizer and no operator could never be deleted again."""
+    order = [hook["kind"] for hook in hooks(render_chart())]
+
+    assert order.index("ServiceAccount") < order.index("Job")
+    assert order.index("ClusterRole") < order.index("ClusterRoleBinding") < order.index("Job")
+
+
+def test_hooks_leave_nothing_behind_but_a_failed_attempt():
+    """A leftover role is a right that nobody remembers; a failed job is its own explanation."""
+    for hook in hooks(render_chart()):
+        annotations = hook["metadata"]["annotations"]
+        assert annotations["helm.sh/hook"] == "pre-delete"
+        assert annotations["helm.sh/hook-delete-policy"] == "before-hook-creation,hook-succeeded"
+
+
+def test_the_release_job_ends():
+    """An uninstallation must fail after a known time rather than hang."""
+    job = next(manifest for manifest in render_chart() if manifest["kind"] == "Job")
+
+    assert job["spec"]["activeDeadlineSeconds"] == 120
+    assert job["spec"]["template"]["spec"]["containers"][0]["args"][:2] == ["release", "--all"]
