@@ -32,6 +32,9 @@ RETRIED_STATUSES = frozenset({0, 401, 408, 429, 500, 502, 503, 504})
 SCHEMA_REFUSAL = "field not declared in schema"
 """An apply with a field the kind does not have is answered with 500, and always will be."""
 
+SUCCESSOR_REFUSAL = "metadata.uid: Invalid value"
+"""An apply that names a UID is answered with 422 where the name has a new owner by now."""
+
 SENTENCE_LENGTH_MAX = 600
 """A validation error can list every field; the first ones are enough to act on."""
 
@@ -129,5 +132,7 @@ def error_of(call: Call, answer: Answer, *, tries: int) -> VoiceFleetError:
     if answer.status == HTTPStatus.CONFLICT:
         is_taken = answer.reason == "AlreadyExists"
         return AlreadyExistsError(message) if is_taken else ConflictError(message)
+    if SUCCESSOR_REFUSAL in answer.sentence:
+        return ConflictError(message)
     kind = NotFoundError if answer.status == HTTPStatus.NOT_FOUND else RefusedError
     return kind(message, status=answer.status, reason=answer.reason)

@@ -136,7 +136,7 @@ class KubernetesCluster:
         fleet = fleet_of(manifest) or self.fleets.find_by_prefix(key.namespace, key.name)
         owner = self.fleets.find(fleet) if fleet is not None else None
         cache = self._children.get(key.kind)
-        if cache and owner and is_ours(manifest, owner["metadata"]["uid"]):
+        if cache is not None and owner is not None and is_ours(manifest, owner["metadata"]["uid"]):
             cache.remember(manifest, fleet)
         child = parse_child(manifest)
         return Child(key, manifest, scaler_owns_replicas=child.scaler_owns_replicas)
@@ -155,12 +155,13 @@ class KubernetesCluster:
 
     async def scale(self, key: ObjectKey, replicas: int, resource_version: str | None) -> None:
         """Server-side apply of `spec.replicas` alone, as `voicefleet-scaler`."""
-        metadata = _identity(key)
+        uid = self._children[key.kind].uid_of(key)
+        if not uid:
+            raise ConflictError(f"scale {key} in namespace {key.namespace}: it is gone; look again")
+        # An apply to an object that is gone would create it; with its UID it conflicts.
+        metadata = {**_identity(key), "uid": uid}
         if resource_version is not None:
             metadata["resourceVersion"] = resource_version
-        if uid := self._children[key.kind].uid_of(key):
-            # An apply to an object that is gone would create it; with its UID it conflicts.
-            metadata["uid"] = uid
         body = {**_type(key), "metadata": metadata, "spec": {"replicas": replicas}}
         await self._apply_child(body, labels.SCALER_MANAGER)
 

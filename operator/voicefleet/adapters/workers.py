@@ -1,0 +1,270 @@
+"""The agents workers' own endpoint: one long poll per worker, direct reads, cordons.
+
+A worker's word about itself is what removals rest on, so an answer is checked field by
+field and kept with the time it came. A worker that does not answer keeps its last report;
+the report's age says what it is still worth.
+
+A thousand workers must cost little: one connection each, and an answer every 5 s at rest.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+import aiohttp
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from voicefleet.adapters.bodies import host_of, read_body
+from voicefleet.errors import UnavailableError
+from voicefleet.manifests import ObjectKey
+from voicefleet.model.observed import Pod, WorkerReport
+from voicefleet.ports import Clock
+
+logger = logging.getLogger(__name__)
+
+WORKER_PORT = 8081
+"""Where every agents pod serves its state (the worker endpoint's contract)."""
+
+BODY_BYTES_MAX = 64 * 1024
+"""Some 500 sessions; a worker holds a few dozen."""
+
+READ_SECONDS = 2.0
+"""A direct answer takes milliseconds; the read before a removal must not wait for long."""
+
+POLL_SECONDS = 8.0
+"""A long poll answers after 5 s at the latest; 3 s more is a busy machine."""
+
+PAUSE_SECONDS_MIN = 0.25
+"""Shortest time between two polls of one worker, however often its state changes."""
+
+FAILURE_PAUSE_SECONDS = (1.0, 2.0, 4.0, 8.0)
+"""Pauses after 1, 2, 3 and more failures in a row, each with jitter."""
+
+IMPATIENT_PAUSE_SECONDS = 5.0
+"""Pause after an unchanged answer that came at once: this worker does not do long polls."""
+
+
+class WorkerState(BaseModel):
+    """The part of a worker's answer that the operator acts on."""
+
+    model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True, strict=True)
+
+    schema_version: Literal[1]
+    state_version: int
+    revision: Annotated[str, Field(max_length=63)]
+    slots: Annotated[int, Field(ge=0)]
+    active: Annotated[int, Field(ge=0)]
+    reserved: Annotated[int, Field(ge=0)]
+    cordoned: bool
+    oldest_session_start: Annotated[AwareDatetime | None, Field(strict=False)] = None
+
+
+@dataclass(slots=True)
+class _Followed:
+    """One worker that is being polled."""
+
+    pod: Pod
+    task: asyncio.Task[None]
+    report: WorkerReport | None = None
+
+
+class HttpWorkers:
+    """Implements `ports.Workers` over HTTP. Use it as an async context manager.
+
+    Args:
+        clock: Dates the reports.
+        wake: Is told which fleet to look at again when a worker's report changed.
+        jitter: Returns a number in 0..1 for each pause.
+        port: Where the workers listen.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        wake: Callable[[ObjectKey], None],
+        jitter: Callable[[], float],
+        port: int = WORKER_PORT,
+    ) -> None:
+        self._clock = clock
+        self._wake = wake
+        self._jitter = jitter
+        self._port = port
+        self._followed: dict[str, _Followed] = {}
+        self._by_fleet: dict[ObjectKey, frozenset[str]] = {}
+
+    async def __aenter__(self) -> Self:
+        """Open the connection pool: no limit, because every worker has its one connection."""
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"Accept-Encoding": "identity"},
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """End every poll and close every connection."""
+        tasks = [followed.task for followed in self._followed.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._session.close()
+
+    def follow(self, fleet: ObjectKey, pods: Sequence[Pod]) -> None:
+        """Keep long polls to exactly these workers of one fleet; a change wakes that fleet.
+
+        Pods without an address or a running container have nobody to answer.
+        """
+        wanted = {pod.uid: pod for pod in pods if pod.ip and pod.is_running}
+        for uid in self._by_fleet.get(fleet, frozenset()) - wanted.keys():
+            self._followed.pop(uid).task.cancel()
+        for uid, pod in wanted.items():
+            known = self._followed.get(uid)
+            if known is None or known.task.done():
+                self._followed[uid] = _Followed(pod, self._start(fleet, pod))
+            else:
+                known.pod = pod
+        self._by_fleet[fleet] = frozenset(wanted)
+        if not wanted:
+            del self._by_fleet[fleet]
+
+    def _start(self, fleet: ObjectKey, pod: Pod) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._poll_forever(fleet, pod.uid), name=f"worker {pod.name}")
+        task.add_done_callback(_log_failure)
+        return task
+
+    def report(self, pod: Pod) -> WorkerReport | None:
+        """Return the newest report of a worker, however old, or None if it never answered."""
+        followed = self._followed.get(pod.uid)
+        return followed.report if followed else None
+
+    async def read(self, pod: Pod) -> WorkerReport | None:
+        """Ask a worker now, without waiting for a change; None where it does not answer."""
+        try:
+            state = await self._ask(pod.ip, after=None, seconds=READ_SECONDS)
+        except UnavailableError as error:
+            logger.debug("%s", error)
+            return None
+        return self._note(pod.uid, state)
+
+    async def cordon(self, pod_ip: str, token: str) -> None:
+        """Stop new sessions. Raises `UnavailableError` where the worker does not answer."""
+        await self._order("cordon", pod_ip, token)
+
+    async def uncordon(self, pod_ip: str, token: str) -> None:
+        """Take sessions again. Raises `UnavailableError` where it does not answer."""
+        await self._order("uncordon", pod_ip, token)
+
+    async def _order(self, order: str, ip: str, token: str) -> None:
+        url = self._url(ip, order)
+        try:
+            async with self._session.post(
+                url,
+                headers={"Authorization": f"Bearer {token}"},
+                timeout=aiohttp.ClientTimeout(total=READ_SECONDS),
+                allow_redirects=False,
+            ) as response:
+                await read_body(response, limit=BODY_BYTES_MAX)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _unanswered(url, error) from error
+
+    def _url(self, ip: str, path: str) -> str:
+        return f"http://{host_of(ip)}:{self._port}/voicefleet/{path}"
+
+    async def _ask(self, ip: str, *, after: int | None, seconds: float) -> WorkerState:
+        url = self._url(ip, "state" if after is None else f"state?after={after}")
+        try:
+            async with self._session.get(
+                url, timeout=aiohttp.ClientTimeout(total=seconds), allow_redirects=False
+            ) as response:
+                body = await read_body(response, limit=BODY_BYTES_MAX)
+            return WorkerState.model_validate_json(body)
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            field = ".".join(str(part) for part in first["loc"]) or "body"
+            raise UnavailableError(
+                f"{url}: {field}: {first['msg']}; this operator reads schema version 1"
+            ) from error
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise _unanswered(url, error) from error
+
+    async def _poll_forever(self, fleet: ObjectKey, uid: str) -> None:
+        version: int | None = None
+        failures = 0
+        while True:
+            asked_at = self._clock.monotonic()
+            try:
+                state = await self._ask(
+                    self._followed[uid].pod.ip, after=version, seconds=POLL_SECONDS
+                )
+            except UnavailableError as error:
+                failures += 1
+                version = None
+                if failures == 1:
+                    logger.info("%s; trying again", error)
+                await asyncio.sleep(self._failure_pause(failures))
+                continue
+            failures = 0
+            is_unchanged = state.state_version == version
+            version = state.state_version
+            before = self._followed[uid].report
+            if not _says_the_same(before, self._note(uid, state)):
+                self._wake(fleet)
+            await self._pause(asked_at, is_unchanged=is_unchanged)
+
+    async def _pause(self, asked_at: float, *, is_unchanged: bool) -> None:
+        """Keep a worker that answers at once from being polled without end."""
+        took = self._clock.monotonic() - asked_at
+        if took < PAUSE_SECONDS_MIN:
+            await asyncio.sleep(
+                IMPATIENT_PAUSE_SECONDS if is_unchanged else PAUSE_SECONDS_MIN - took
+            )
+
+    def _failure_pause(self, failures: int) -> float:
+        longest = FAILURE_PAUSE_SECONDS[min(failures, len(FAILURE_PAUSE_SECONDS)) - 1]
+        return longest * (0.5 + self._jitter() / 2)
+
+    def _note(self, uid: str, state: WorkerState) -> WorkerReport:
+        """Date an answer, and keep it where its worker is followed."""
+        now = self._clock.now()
+        followed = self._followed.get(uid)
+        before = followed.report if followed else None
+        report = WorkerReport(
+            observed_at=now,
+            revision=state.revision,
+            slots=state.slots,
+            active=state.active,
+            reserved=state.reserved,
+            is_cordoned=state.cordoned,
+            cordoned_since=_cordoned_since(state, before, now),
+            oldest_session_started_at=state.oldest_session_start,
+        )
+        if followed:
+            followed.report = report
+        return report
+
+
+def _cordoned_since(
+    state: WorkerState, before: WorkerReport | None, now: datetime
+) -> datetime | None:
+    if not state.cordoned:
+        return None
+    return (before.cordoned_since if before else None) or now
+
+
+def _says_the_same(before: WorkerReport | None, after: WorkerReport) -> bool:
+    return before is not None and replace(before, observed_at=after.observed_at) == after
+
+
+def _unanswered(url: str, error: Exception) -> UnavailableError:
+    return UnavailableError(f"{url}: no answer: {type(error).__name__}: {error}".rstrip(": "))
+
+
+def _log_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.error("%s ended: %r; the next cycle starts it again", task.get_name(), error)
