@@ -1,0 +1,188 @@
+"""Whether an existing child has to be written, and how: apply, scale, delete, or leave alone.
+
+Called by `planning` with manifests that `render` made. They never carry `spec.replicas`,
+which belongs to another field manager than the template (DESIGN.md §3.1).
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+
+from voicefleet.api.labels import REVISION, TIER
+from voicefleet.api.reasons import Reason
+from voicefleet.manifests import (
+    FINGERPRINT_ANNOTATION,
+    Manifest,
+    ObjectKey,
+    is_contained,
+    key_of,
+)
+from voicefleet.model.decision import Decision
+from voicefleet.model.observed import Child, Observed, Tier
+from voicefleet.model.plan import ApplyChild, CreateChild, DeleteChild, Plan, ScaleChild
+
+RELEVANT_KINDS = frozenset(
+    {
+        "ConfigMap",
+        "Deployment",
+        "NetworkPolicy",
+        "PodDisruptionBudget",
+        "Service",
+        "ServiceAccount",
+    }
+)
+"""Kinds of which an unwanted child is deleted. ReplicaSets are not among them: each tier
+decides about its own, and those of Deployments carry our labels too."""
+
+
+def is_foreign(child: Child, fleet_uid: str) -> bool:
+    """Say whether a child is controlled by another object.
+
+    That is, for example, an earlier fleet of the same name, of which the garbage collector
+    has not removed everything yet.
+    """
+    return any(
+        owner.get("controller") and owner.get("uid") != fleet_uid
+        for owner in child.manifest["metadata"].get("ownerReferences") or ()
+    )
+
+
+def is_owned(child: Child, fleet_uid: str) -> bool:
+    """Say whether a child names this very fleet as an owner."""
+    owners = child.manifest["metadata"].get("ownerReferences") or ()
+    return any(owner.get("uid") == fleet_uid for owner in owners)
+
+
+def template_label(child: Child, name: str) -> str:
+    """Return a label of a workload's pods, which nobody can take away from it.
+
+    Labels of the object itself may have been stripped; those of its selector and template
+    say the same and cannot.
+    """
+    template = child.manifest.get("spec", {}).get("template") or {}
+    labels: Mapping[str, str] = (template.get("metadata") or {}).get("labels") or {}
+    return labels.get(name) or child.labels.get(name, "")
+
+
+def find_child(observed: Observed, key: ObjectKey, fleet_uid: str) -> Child | None:
+    """Return the fleet's object of that name; one that somebody else controls is not it."""
+    child = observed.children.get(key)
+    return None if child is None or is_foreign(child, fleet_uid) else child
+
+
+def find_replicasets(observed: Observed, tier: Tier, fleet_uid: str) -> tuple[Child, ...]:
+    """Return a tier's ReplicaSets by name; one that is being deleted no longer counts."""
+    return tuple(
+        child
+        for key, child in sorted(observed.children.items())
+        if key.kind == "ReplicaSet"
+        and template_label(child, TIER) == tier
+        and not child.is_deleting
+        and not is_foreign(child, fleet_uid)
+    )
+
+
+def carried_fingerprint(manifest: Manifest) -> str:
+    """Return the fingerprint that an object carries, empty where it has none."""
+    annotations: Mapping[str, str] = manifest["metadata"].get("annotations") or {}
+    return annotations.get(FINGERPRINT_ANNOTATION, "")
+
+
+def keep_child(wanted: Manifest, live: Child | None, *, was_complete: bool) -> Plan:
+    """Create an object, or bring it back to what it should be.
+
+    Every manifest carries its own fingerprint as an annotation. So one comparison finds
+    fields that somebody changed, and fields that an earlier manifest had and this one has
+    not: they changed the fingerprint.
+
+    Args:
+        wanted: The rendered object; a workload to be created with its `replicas`.
+        live: The object as observed.
+        was_complete: Whether an earlier cycle already brought this generation of the fleet
+            about, so that whatever is missing now was taken away since.
+    """
+    key = key_of(wanted)
+    if live is None:
+        told = "somebody deleted it" if was_complete else "it does not exist yet"
+        decisions = _restoration(wanted, told) if was_complete else ()
+        return Plan((CreateChild(wanted, f"create {key}: {told}"),), decisions)
+    if live.is_deleting or is_contained(wanted, live.manifest):
+        return Plan()
+    if carried_fingerprint(wanted) == carried_fingerprint(live.manifest):
+        told = "somebody changed it"
+        return Plan((ApplyChild(wanted, f"restore {key}: {told}"),), _restoration(wanted, told))
+    return Plan((ApplyChild(wanted, f"update {key}: the fleet wants it otherwise now"),))
+
+
+def _restoration(wanted: Manifest, told: str) -> tuple[Decision, ...]:
+    tier = Tier(wanted["metadata"]["labels"][TIER])
+    because = f"restored {key_of(wanted)}: {told}"
+    return (Decision(tier, 0, 0, Reason.CHILD_RESTORED, because),)
+
+
+def repair_metadata(live: Child, owner: Manifest) -> ApplyChild | None:
+    """Return the step that restores only labels and owner of a ReplicaSet, or None.
+
+    An apply that left the template out would take it away from us, so the live selector and
+    template are sent back as they are: whatever they are, they cannot change. That is the
+    point for a revision that drains: what new pods of it look like is no longer ours to say.
+
+    Args:
+        live: The ReplicaSet as observed. Its labels are those of its pods.
+        owner: The owner reference that it should have.
+    """
+    labels = live.manifest["spec"]["template"]["metadata"]["labels"]
+    metadata = {"labels": labels, "ownerReferences": [owner]}
+    if is_contained(metadata, live.manifest["metadata"]):
+        return None
+    key = live.key
+    kept = carried_fingerprint(live.manifest)
+    annotations = {"annotations": {FINGERPRINT_ANNOTATION: kept}} if kept else {}
+    manifest = {
+        "apiVersion": live.manifest["apiVersion"],
+        "kind": key.kind,
+        "metadata": {
+            "name": key.name,
+            "namespace": key.namespace,
+            **annotations,
+            **metadata,
+        },
+        "spec": {name: live.manifest["spec"][name] for name in ("selector", "template")},
+    }
+    return ApplyChild(manifest, f"restore {key}: its labels or its owner were taken away")
+
+
+def hold_replicas(live: Child, wanted: int, tier: Tier) -> Plan:
+    """Keep an ordinary workload's count, and the field in our hands."""
+    if live.is_deleting or (live.replicas == wanted and live.scaler_owns_replicas):
+        return Plan()
+    because = f"scale {live.key} {live.replicas}→{wanted}: {wanted} wanted"
+    step = ScaleChild(live.key, live.replicas, wanted, because)
+    if live.scaler_owns_replicas or live.replicas == wanted:
+        return Plan((step,))
+    told = f"{live.key} had {live.replicas} replicas by somebody else's hand; {wanted} wanted"
+    decision = Decision(tier, live.replicas, wanted, Reason.REPLICAS_DRIFTED, told)
+    return Plan((step,), (decision,))
+
+
+def find_leftovers(
+    children: Iterable[Child],
+    *,
+    fleet_uid: str,
+    wanted: Collection[ObjectKey],
+    media_revisions: Collection[str],
+) -> tuple[DeleteChild, ...]:
+    """Return a step for each child that no tier wants any more.
+
+    Only objects that name this fleet as their owner: labels alone may have been copied.
+    A media configuration stays for as long as a server of its revision stands.
+    """
+    steps = []
+    for child in sorted(children, key=lambda child: child.key):
+        if child.key in wanted or child.is_deleting or child.key.kind not in RELEVANT_KINDS:
+            continue
+        if not is_owned(child, fleet_uid):
+            continue
+        revision = child.labels.get(REVISION, "")
+        if child.key.kind == "ConfigMap" and revision and revision in media_revisions:
+            continue
+        steps.append(DeleteChild(child.key, child.uid, f"delete {child.key}: no longer wanted"))
+    return tuple(steps)

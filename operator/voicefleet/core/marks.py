@@ -1,0 +1,134 @@
+"""What we ask of workers, and what we note on their pods for people and other controllers.
+
+All our marks on a pod are one server-side apply, so each `MarkPod` carries the full set and
+what is left out goes away. Called by `planning` with the outcome of `core/agents`.
+"""
+
+from collections.abc import Collection, Iterable
+
+from voicefleet.api.labels import BUSY, CORDONED, DELETION_COST, SAFE_TO_EVICT
+from voicefleet.core.agents import AgentsDecision, Rollout
+from voicefleet.core.workers import Worker
+from voicefleet.manifests import ObjectKey
+from voicefleet.model.plan import CordonWorker, DeleteChild, MarkPod, Plan, UncordonWorker
+
+LEAVE_FIRST = "-1000"
+"""Deletion cost of a confirmed-empty worker; every other pod has the default, 0."""
+
+
+def plan_workers(rollout: Rollout, decision: AgentsDecision) -> Plan:
+    """Turn the decision about the workers into steps.
+
+    Whatever adds capacity comes first. Cordons come last: a worker that does not answer must
+    not keep the others waiting, and a note on its pod remembers that it was meant to go.
+    """
+    workers = [worker for workers in rollout.sets for worker in workers.workers]
+    recalled = {worker.pod.uid for worker in decision.recall}
+    cordoned = {worker.pod.uid for worker in workers if worker.is_cordoned} - recalled
+    cordoned |= {worker.pod.uid for worker in decision.cordon}
+    removable = {worker.pod.uid for worker in decision.removable}
+    growing = [step for step in decision.scales if step.replicas_to > step.replicas_from]
+    shrinking = [step for step in decision.scales if step.replicas_to < step.replicas_from]
+    return Plan(
+        (
+            *growing,
+            *_recalls(decision.recall),
+            *mark_workers(workers, cordoned=cordoned, removable=removable),
+            *shrinking,
+            *_delete_drained(rollout),
+            *_cordons(decision.cordon),
+        ),
+        decision.decisions,
+        decision.wake_after,
+        decision.notes,
+    )
+
+
+def _delete_drained(rollout: Rollout) -> tuple[DeleteChild, ...]:
+    return tuple(
+        DeleteChild(
+            workers.child.key,
+            workers.child.uid,
+            f"delete {workers.child.key}: an old revision, and its last worker is gone",
+        )
+        for workers in rollout.old
+        if workers.is_gone
+    )
+
+
+def mark_workers(
+    workers: Iterable[Worker],
+    *,
+    cordoned: Collection[str],
+    removable: Collection[str],
+) -> tuple[MarkPod, ...]:
+    """Return one step for each pod whose marks are not what they should be.
+
+    Args:
+        workers: Every agents pod that still counts.
+        cordoned: UIDs of those that take no new sessions once this plan has run.
+        removable: UIDs of those confirmed empty, which a ReplicaSet shall prefer to take.
+
+    Returns:
+        Steps for pods that differ. A worker that runs and is not known to be idle is busy:
+        its label puts it under the disruption budget, its annotation keeps the cluster
+        autoscaler off its node. Both go as soon as the worker says 0.
+    """
+    steps = []
+    for worker in workers:
+        is_busy = worker.pod.is_running and not worker.is_idle
+        labels = {BUSY: "true"} if is_busy else {}
+        annotations = {SAFE_TO_EVICT: "false"} if is_busy else {}
+        if worker.pod.uid in cordoned:
+            annotations[CORDONED] = "true"
+        if worker.pod.uid in removable:
+            annotations[DELETION_COST] = LEAVE_FIRST
+        if not _carries(worker, labels, annotations):
+            told = _describe(worker, annotations)
+            key = _key_of(worker)
+            because = f"mark {key}: {told}"
+            steps.append(MarkPod(key, worker.pod.uid, labels, annotations, because))
+    return tuple(steps)
+
+
+def _recalls(workers: Iterable[Worker]) -> tuple[UncordonWorker, ...]:
+    return tuple(
+        UncordonWorker(key, worker.pod.uid, worker.pod.ip, f"un-cordon {key}: needed again")
+        for worker, key in _reachable(workers)
+    )
+
+
+def _cordons(workers: Iterable[Worker]) -> tuple[CordonWorker, ...]:
+    return tuple(
+        CordonWorker(key, worker.pod.uid, worker.pod.ip, f"cordon {key}: no longer wanted")
+        for worker, key in _reachable(workers)
+    )
+
+
+def _reachable(workers: Iterable[Worker]) -> tuple[tuple[Worker, ObjectKey], ...]:
+    """Return the workers that can be asked at all; the others are only marked."""
+    return tuple(
+        (worker, _key_of(worker)) for worker in workers if worker.pod.is_running and worker.pod.ip
+    )
+
+
+def _key_of(worker: Worker) -> ObjectKey:
+    return ObjectKey("Pod", worker.pod.namespace, worker.pod.name)
+
+
+def _carries(worker: Worker, labels: dict[str, str], annotations: dict[str, str]) -> bool:
+    pod = worker.pod
+    return all(pod.labels.get(name) == labels.get(name) for name in (BUSY,)) and all(
+        pod.annotations.get(name) == annotations.get(name)
+        for name in (SAFE_TO_EVICT, CORDONED, DELETION_COST)
+    )
+
+
+def _describe(worker: Worker, annotations: dict[str, str]) -> str:
+    sessions = "unknown sessions" if worker.sessions is None else f"{worker.sessions} sessions"
+    words = ["does not run" if not worker.pod.is_running else sessions]
+    if CORDONED in annotations:
+        words.append("cordoned")
+    if DELETION_COST in annotations:
+        words.append("leaves first")
+    return ", ".join(words)

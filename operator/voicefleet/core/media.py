@@ -1,0 +1,212 @@
+"""Which media servers stand, which are new, and which may go: the media tier.
+
+A server cannot be cordoned before there is a broker, so a surplus one is simply left alone
+until its own counter has shown no room for a while; then its ReplicaSet is deleted, and the
+pod with it. Called by `planning`.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from voicefleet.api.labels import REVISION, TIER
+from voicefleet.api.reasons import Reason
+from voicefleet.api.status import VoiceFleetStatus
+from voicefleet.core.children import find_replicasets, template_label
+from voicefleet.core.servers import Server, number_of, view_servers
+from voicefleet.core.sizes import split_rollout
+from voicefleet.model.decision import Decision
+from voicefleet.model.observed import Observed, Tier
+from voicefleet.model.plan import DeleteChild, ScaleChild
+from voicefleet.units import format_duration
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """The media servers of a fleet: those of the current revision, and older ones."""
+
+    current: tuple[Server, ...]
+    old: tuple[Server, ...]
+
+    @property
+    def all(self) -> tuple[Server, ...]:
+        """Every server."""
+        return (*self.current, *self.old)
+
+
+@dataclass(frozen=True, slots=True)
+class MediaDecision:
+    """Everything one cycle does to the media servers."""
+
+    create: tuple[int, ...] = ()
+    """Numbers of the servers to create."""
+    claims: tuple[ScaleChild, ...] = ()
+    """Bring a server's ReplicaSet back to one replica; before any template write."""
+    deletions: tuple[DeleteChild, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    notes: dict[str, str] = field(default_factory=dict)
+    wake_after: timedelta | None = None
+
+
+def view_fleet_servers(
+    observed: Observed, *, revision: str, fleet_uid: str, now: datetime
+) -> Servers:
+    """Return the servers; `revision` is the newest one."""
+    children = find_replicasets(observed, Tier.MEDIA, fleet_uid)
+    servers = view_servers(children, observed, now)
+    return Servers(
+        tuple(server for server in servers if server.revision == revision),
+        tuple(server for server in servers if server.revision != revision),
+    )
+
+
+def find_last_number(status: VoiceFleetStatus, observed: Observed) -> int:
+    """Return the highest number that any server of this fleet is known to have had."""
+    numbers = [
+        number_of(child)
+        for child in observed.children.values()
+        if child.key.kind == "ReplicaSet" and template_label(child, TIER) == Tier.MEDIA
+    ]
+    return max([status.media.last_server, *numbers])
+
+
+def find_media_revisions(observed: Observed) -> frozenset[str]:
+    """Return the revisions that any server still uses, even one on its way out."""
+    return frozenset(
+        template_label(child, REVISION)
+        for child in observed.children.values()
+        if child.key.kind == "ReplicaSet" and template_label(child, TIER) == Tier.MEDIA
+    ) | frozenset(
+        pod.revision for pod in observed.pods if pod.tier is Tier.MEDIA and not pod.is_finished
+    )
+
+
+def current_media_size(status: VoiceFleetStatus, servers: Servers) -> int:
+    """Return how many servers there were last meant to be, else how many there are."""
+    return status.media.desired_replicas if status.observed_generation else len(servers.all)
+
+
+def decide_media(
+    servers: Servers, wanted: int, *, last_number: int, now: datetime
+) -> MediaDecision:
+    """Bring the servers to the wanted count, all of the current revision.
+
+    Args:
+        servers: The servers as observed, their room counts included.
+        wanted: Servers the fleet should have.
+        last_number: Highest number any server of this fleet ever had.
+        now: The cycle's single clock reading.
+
+    Returns:
+        Servers to create, and surplus ones that are certainly empty. A server that does not
+        tell its room count is taken to be busy.
+    """
+    ready = sum(server.is_ready for server in servers.current)
+    old_ready = sum(server.is_ready for server in servers.old)
+    targets = split_rollout(wanted, new_ready=ready, old_ready=old_ready)
+    create = tuple(
+        last_number + 1 + index for index in range(max(0, targets.current - len(servers.current)))
+    )
+    surplus = _choose_surplus(servers, wanted, ready=ready, targets_old=targets.old)
+    leaving = tuple(server for server in surplus if server.is_empty)
+    waiting = [server for server in surplus if not server.is_empty]
+    count = len(servers.all)
+    return MediaDecision(
+        create=create,
+        claims=tuple(step for server in servers.all if (step := _claim(server)) is not None),
+        deletions=tuple(
+            DeleteChild(server.child.key, server.child.uid, _explain_removal(server, now))
+            for server in leaving
+        ),
+        decisions=(
+            *_explain_creation(create, servers, wanted),
+            *(
+                Decision(
+                    Tier.MEDIA,
+                    count - index,
+                    count - index - 1,
+                    Reason.SERVER_DRAINED,
+                    _explain_removal(server, now),
+                )
+                for index, server in enumerate(leaving)
+            ),
+        ),
+        notes={str(server.child.key): _explain_wait(server) for server in waiting},
+        wake_after=min(
+            (rest for server in waiting if (rest := server.rest_of_wait) is not None),
+            default=None,
+        ),
+    )
+
+
+def order_surplus(servers: tuple[Server, ...]) -> list[Server]:
+    """Return servers, the one that can best be spared first.
+
+    Those that do not run come first, then certainly empty ones, then by rooms, the unknown
+    last; among equals the newest, because the oldest have the addresses people know.
+    """
+
+    def spare(server: Server) -> tuple[bool, bool, bool, int, int]:
+        rooms = server.rooms
+        return (server.is_running, not server.is_empty, rooms is None, rooms or 0, -server.number)
+
+    return sorted(servers, key=spare)
+
+
+def _choose_surplus(
+    servers: Servers, wanted: int, *, ready: int, targets_old: int
+) -> tuple[Server, ...]:
+    """Return the servers that are not wanted any more.
+
+    Old ones that serve leave one by one for each new Ready one; old ones that do not serve
+    also have to make room for the surge.
+    """
+    serving_surplus = max(0, len(servers.old) - max(0, wanted - ready))
+    idle_surplus = max(0, len(servers.old) - targets_old)
+    old = order_surplus(servers.old)
+    chosen = old[:serving_surplus] + [
+        server for server in old[serving_surplus:idle_surplus] if not server.is_running
+    ]
+    return (*order_surplus(servers.current)[: max(0, len(servers.current) - wanted)], *chosen)
+
+
+def _claim(server: Server) -> ScaleChild | None:
+    """Keep a server's ReplicaSet at exactly one replica, and the field in our hands."""
+    child = server.child
+    if child.replicas == 1 and child.scaler_owns_replicas:
+        return None
+    if child.replicas > 1 and sum(pod.is_running for pod in server.pods) > 1:
+        return None
+    guard = child.resource_version if child.replicas > 1 else None
+    because = f"scale {child.key} {child.replicas}→1: a media server is one pod"
+    return ScaleChild(child.key, child.replicas, 1, because, guard)
+
+
+def _explain_creation(
+    create: tuple[int, ...], servers: Servers, wanted: int
+) -> tuple[Decision, ...]:
+    if not create or not servers.old:
+        return ()
+    count = len(servers.all)
+    because = (
+        f"media servers {', '.join(map(str, create))} of a new revision start beside "
+        f"{len(servers.old)} old ones; {wanted} wanted"
+    )
+    return (Decision(Tier.MEDIA, count, count + len(create), Reason.NEW_REVISION, because),)
+
+
+def _explain_removal(server: Server, now: datetime) -> str:
+    since = server.empty_since
+    if not server.is_running or since is None:
+        return f"delete {server.child.key}: surplus, and its pod does not run"
+    lasted = format_duration(now - since)
+    return f"delete {server.child.key}: surplus, and without a room for {lasted}"
+
+
+def _explain_wait(server: Server) -> str:
+    match server.rooms:
+        case None:
+            return "surplus, but its room count is unknown, so it counts as busy"
+        case 0:
+            return "surplus and empty; removed once that has lasted 10 s"
+        case rooms:
+            return f"surplus; waits for {rooms} rooms to close"

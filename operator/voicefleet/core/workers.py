@@ -1,0 +1,142 @@
+"""The agents workers as decisions see them: each pod with its own word about itself.
+
+The one place where "busy", "unknown" and "empty" are told apart. A worker whose newest
+report is older than `REPORT_AGE_MAX` has said nothing; a pod in which no container runs
+cannot hold a call, whatever anybody once reported. Called by `core/agents`, `core/marks`,
+`core/deletion`, `core/status`; `core/safety` has its own reading on purpose.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from voicefleet.api.labels import CORDONED, DELETION_COST
+from voicefleet.model.observed import Child, Observed, Pod, Tier, WorkerReport
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """One agents pod and what is known about it."""
+
+    pod: Pod
+    report: WorkerReport | None
+    """Its newest report, however old."""
+    sessions: int | None
+    """Running and reserved sessions; None while nobody knows."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it certainly holds no call."""
+        return self.sessions == 0
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether we have noted on the pod that it should be cordoned."""
+        return self.pod.annotations.get(CORDONED) == "true"
+
+    @property
+    def is_cordoned(self) -> bool:
+        """Whether it takes no new sessions: by its own word, else by our note on the pod."""
+        if self.report is None or not self.pod.is_running:
+            return self.is_marked
+        return self.report.is_cordoned
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether it takes new sessions now."""
+        return self.pod.is_ready and not self.is_cordoned
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether its pod carries a deletion cost, so that a ReplicaSet prefers to take it."""
+        return self.pod.annotations.get(DELETION_COST, "0") != "0"
+
+
+def view_worker(pod: Pod, observed: Observed, now: datetime) -> Worker:
+    """Join a pod with its report."""
+    report = observed.workers.get(pod.uid)
+    if not pod.is_running:
+        return Worker(pod, report, 0)
+    if report is None or not report.is_fresh(now):
+        return Worker(pod, report, None)
+    return Worker(pod, report, report.active + report.reserved)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerSet:
+    """One revision: its ReplicaSet and the workers that still count as its replicas."""
+
+    child: Child
+    workers: tuple[Worker, ...]
+    """Sorted by name; without pods that are being deleted or have finished."""
+    leftovers: int = 0
+    """Its pods that no longer count and are still there."""
+
+    @property
+    def missing(self) -> int:
+        """Replicas that have no pod yet, by the word of both caches.
+
+        The pod cache may lag behind the controller, so its status has to agree, and to be
+        about the present spec.
+        """
+        status = self.child.manifest.get("status") or {}
+        generation = self.child.manifest["metadata"].get("generation", 0)
+        if int(status.get("observedGeneration", 0)) < int(generation):
+            return 0
+        existing = max(len(self.workers), int(status.get("replicas", 0)))
+        return max(0, self.child.replicas - existing)
+
+    @property
+    def is_shrinking(self) -> bool:
+        """Whether an earlier, smaller count has not reached the pods yet."""
+        return len(self.workers) > self.child.replicas
+
+    @property
+    def cordoned(self) -> int:
+        """Cordoned workers among the replicas; those already on their way out are not."""
+        surplus = max(0, len(self.workers) - self.child.replicas)
+        return max(0, sum(worker.is_cordoned for worker in self.workers) - surplus)
+
+    @property
+    def uncordoned(self) -> int:
+        """Replicas that take sessions, or will once their pod runs."""
+        return self.child.replicas - self.cordoned
+
+    @property
+    def serving(self) -> int:
+        """Workers that take new sessions now."""
+        return sum(worker.is_serving for worker in self.workers)
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing of the revision is left but the object."""
+        status = self.child.manifest.get("status") or {}
+        pods = len(self.workers) + self.leftovers + int(status.get("replicas", 0))
+        return self.child.replicas == 0 and pods == 0
+
+
+def view_workers(observed: Observed, now: datetime) -> tuple[Worker, ...]:
+    """Return every agents pod that still counts, by name."""
+    return tuple(
+        view_worker(pod, observed, now)
+        for pod in sorted(observed.pods, key=lambda pod: pod.name)
+        if pod.tier is Tier.AGENTS and not pod.is_deleting and not pod.is_finished
+    )
+
+
+def view_worker_sets(
+    children: Iterable[Child], observed: Observed, now: datetime
+) -> tuple[WorkerSet, ...]:
+    """Return one set for each given ReplicaSet, in their order."""
+    workers = view_workers(observed, now)
+    return tuple(
+        WorkerSet(
+            child,
+            tuple(worker for worker in workers if worker.pod.owner_name == child.key.name),
+            sum(
+                pod.owner_name == child.key.name and (pod.is_deleting or pod.is_finished)
+                for pod in observed.pods
+            ),
+        )
+        for child in children
+    )

@@ -1,0 +1,320 @@
+"""The table of contents of the operator: what one fleet needs, tier by tier.
+
+`plan_fleet` turns a fleet and what was observed of it into steps, `report_fleet` turns them
+into its status. Both are pure. The cycle, `voicefleet plan`, the simulator and the tests
+call the same two functions.
+
+Which replica is cordoned, added or removed is decided in `core`; what an object looks like,
+in `render`. Here is only the order of things.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from voicefleet.api.labels import TIER
+from voicefleet.api.reasons import ConditionType, Reason
+from voicefleet.api.status import ConditionStatus
+from voicefleet.core.agents import (
+    AgentsDecision,
+    Rollout,
+    current_agents_size,
+    decide_agents,
+    view_rollout,
+)
+from voicefleet.core.children import (
+    find_child,
+    find_leftovers,
+    hold_replicas,
+    keep_child,
+    repair_metadata,
+)
+from voicefleet.core.deletion import decide_farewell
+from voicefleet.core.evaluation import bound_evaluation, current_evaluation_size
+from voicefleet.core.marks import plan_workers
+from voicefleet.core.media import (
+    Servers,
+    current_media_size,
+    decide_media,
+    find_last_number,
+    find_media_revisions,
+    view_fleet_servers,
+)
+from voicefleet.core.sizes import Bounds, bound_agents, explain_size
+from voicefleet.core.speech import bound_speech, current_speech_size
+from voicefleet.manifests import Manifest, key_of
+from voicefleet.model.decision import Decision
+from voicefleet.model.fleet import Fleet
+from voicefleet.model.grace import agents_grace_seconds
+from voicefleet.model.observed import Child, Observed, Tier
+from voicefleet.model.plan import CreateSecret, HoldFleet, Plan, ReleaseFleet
+from voicefleet.render.agents_replicaset import agents_revision, render_agents_replicaset
+from voicefleet.render.children import render_static_children
+from voicefleet.render.evaluation_deployment import render_evaluation_deployment
+from voicefleet.render.labels import child_labels
+from voicefleet.render.media_replicaset import media_revision, render_media_replicaset
+from voicefleet.render.names import agents_replicaset_name
+from voicefleet.render.objects import owner_reference, with_replicas
+from voicefleet.render.secrets import TIERS, secret_key, secret_purposes
+from voicefleet.render.speech_deployment import render_speech_deployment
+
+
+def plan_fleet(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
+    """Return everything that has to be done for a fleet now, in order.
+
+    Args:
+        fleet: The fleet as its author wrote it, with its last status.
+        observed: One snapshot of the cluster and of what workers and servers say.
+        now: The cycle's single clock reading.
+
+    Returns:
+        Steps with the sentence behind each; none where everything is as it should be.
+        The same input gives the same plan.
+    """
+    if fleet.is_deleting:
+        return plan_deletion(fleet, observed, now)
+    if fleet.spec.paused:
+        return Plan()
+    return join_plans(
+        plan_hold(fleet),
+        plan_secrets(fleet, observed),
+        plan_static_children(fleet, observed),
+        plan_media(fleet, observed, now),
+        plan_speech(fleet, observed),
+        plan_agents(fleet, observed, now),
+        plan_evaluation(fleet, observed),
+        plan_leftovers(fleet, observed),
+    )
+
+
+def plan_hold(fleet: Fleet) -> Plan:
+    """Put the finalizer on before the first child exists, so that no call can be missed."""
+    if fleet.has_finalizer:
+        return Plan()
+    return Plan((HoldFleet(f"hold {fleet}: its deletion shall wait for its calls"),))
+
+
+def plan_secrets(fleet: Fleet, observed: Observed) -> Plan:
+    """Create the generated Secrets again and again: nobody may look whether they exist."""
+    if not observed.secrets_due:
+        return Plan()
+    return Plan(
+        tuple(
+            CreateSecret(
+                secret_key(fleet, purpose),
+                purpose,
+                child_labels(fleet, TIERS[purpose]),
+                f"make sure that {secret_key(fleet, purpose)} exists",
+            )
+            for purpose in secret_purposes(fleet)
+        )
+    )
+
+
+def plan_static_children(fleet: Fleet, observed: Observed) -> Plan:
+    """Keep what exists once: accounts, policies, files, Services, and Redis."""
+    return join_plans(
+        *(_keep(fleet, observed, manifest) for manifest in render_static_children(fleet))
+    )
+
+
+def plan_media(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
+    """Keep one ReplicaSet per media server; surplus ones leave when they are empty."""
+    servers = _view_servers(fleet, observed, now)
+    current = current_media_size(fleet.status, servers)
+    bounds = Bounds(fleet.spec.media.min_replicas, fleet.spec.media.max_replicas)
+    wanted = bounds.clamp(current)
+    last_number = find_last_number(fleet.status, observed)
+    decision = decide_media(servers, wanted, last_number=last_number, now=now)
+    leaving = {step.key for step in decision.deletions}
+    kept = [
+        _keep(fleet, observed, render_media_replicaset(fleet, server.number))
+        for server in servers.current
+        if server.child.key not in leaving
+    ]
+    created = [
+        _keep(fleet, observed, with_replicas(render_media_replicaset(fleet, number), 1))
+        for number in decision.create
+    ]
+    return join_plans(
+        _size(Tier.MEDIA, current, wanted, bounds),
+        Plan(decision.claims),
+        *kept,
+        _repair(fleet, (server.child for server in servers.old)),
+        *created,
+        Plan(decision.deletions, decision.decisions, decision.wake_after, decision.notes),
+    )
+
+
+def plan_speech(fleet: Fleet, observed: Observed) -> Plan:
+    """Keep one Deployment per speech pool."""
+    plans = []
+    for pool in fleet.spec.speech:
+        manifest = render_speech_deployment(fleet, pool)
+        live = find_child(observed, key_of(manifest), fleet.uid)
+        current = current_speech_size(pool, fleet.status, live)
+        bounds = bound_speech(pool)
+        plans.append(_plan_deployment(fleet, observed, manifest, current=current, bounds=bounds))
+    return join_plans(*plans)
+
+
+def plan_agents(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
+    """Keep the newest revision's ReplicaSet at its size, and drain older ones."""
+    rollout = _view_rollout(fleet, observed, now)
+    current = current_agents_size(fleet.status, rollout)
+    bounds = bound_agents(fleet.spec.agents)
+    wanted = bounds.clamp(current)
+    decision = decide_agents(rollout, wanted, now)
+    return join_plans(
+        _size(Tier.AGENTS, current, wanted, bounds),
+        Plan(decision.claims),
+        _plan_newest_agents(fleet, observed, rollout, decision),
+        _repair(fleet, (workers.child for workers in rollout.old if not workers.is_gone)),
+        plan_workers(rollout, decision),
+    )
+
+
+def plan_evaluation(fleet: Fleet, observed: Observed) -> Plan:
+    """Keep the evaluators' Deployment, if the fleet has evaluators."""
+    spec = fleet.spec.evaluation
+    if spec is None:
+        return Plan()
+    manifest = render_evaluation_deployment(fleet, spec)
+    live = find_child(observed, key_of(manifest), fleet.uid)
+    current = current_evaluation_size(fleet.status, live)
+    bounds = bound_evaluation(spec)
+    return _plan_deployment(fleet, observed, manifest, current=current, bounds=bounds)
+
+
+def plan_leftovers(fleet: Fleet, observed: Observed) -> Plan:
+    """Delete what an earlier form of the fleet needed and this one does not."""
+    wanted = {key_of(manifest) for manifest in render_static_children(fleet)}
+    wanted |= {key_of(render_speech_deployment(fleet, pool)) for pool in fleet.spec.speech}
+    if fleet.spec.evaluation is not None:
+        wanted.add(key_of(render_evaluation_deployment(fleet, fleet.spec.evaluation)))
+    return Plan(
+        find_leftovers(
+            observed.children.values(),
+            fleet_uid=fleet.uid,
+            wanted=wanted,
+            media_revisions=find_media_revisions(observed),
+        )
+    )
+
+
+def plan_deletion(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
+    """Let the calls of a deleted fleet end, then let go; the garbage collector does the rest.
+
+    What carries calls stays as it is meanwhile: media servers, speech, Redis. It is not
+    repaired, because a deletion that goes through the children first would be fought.
+    """
+    if not fleet.has_finalizer:
+        return Plan()
+    rollout = _view_rollout(fleet, observed, now)
+    grace = timedelta(seconds=agents_grace_seconds(fleet.spec.agents.max_session_seconds))
+    farewell = decide_farewell(fleet, observed, now, grace=grace)
+    if farewell.is_due:
+        decision = Decision(
+            Tier.AGENTS, rollout.uncordoned, 0, Reason.FLEET_DELETED, farewell.because
+        )
+        return Plan((ReleaseFleet(farewell.because),), (decision,))
+    drain = decide_agents(rollout, 0, now)
+    return join_plans(
+        Plan(drain.claims),
+        plan_workers(rollout, drain),
+        _empty_evaluation(fleet, observed),
+        Plan(wake_after=farewell.wake_after, notes={str(fleet): farewell.because}),
+    )
+
+
+def join_plans(*plans: Plan) -> Plan:
+    """Return one plan that does the given ones in their order."""
+    waits = [plan.wake_after for plan in plans if plan.wake_after is not None]
+    return Plan(
+        tuple(step for plan in plans for step in plan.steps),
+        tuple(decision for plan in plans for decision in plan.decisions),
+        min(waits, default=None),
+        {subject: note for plan in plans for subject, note in plan.notes.items()},
+    )
+
+
+def _plan_newest_agents(
+    fleet: Fleet, observed: Observed, rollout: Rollout, decision: AgentsDecision
+) -> Plan:
+    """Create the newest revision's ReplicaSet at its first size, or keep its template."""
+    manifest = render_agents_replicaset(fleet)
+    if find_child(observed, key_of(manifest), fleet.uid) is not None:
+        return _keep(fleet, observed, manifest)
+    first = decision.targets.current
+    plan = _keep(fleet, observed, with_replicas(manifest, first))
+    if not rollout.old:
+        return plan
+    before = rollout.uncordoned
+    because = (
+        f"{first} workers of revision {agents_revision(fleet)} start beside {before} older ones"
+    )
+    news = Decision(Tier.AGENTS, before, before + first, Reason.NEW_REVISION, because)
+    return Plan(plan.steps, (news,))
+
+
+def _plan_deployment(
+    fleet: Fleet, observed: Observed, manifest: Manifest, *, current: int, bounds: Bounds
+) -> Plan:
+    """Keep one scaled Deployment: its count first, because a template write leaves it out."""
+    tier = Tier(manifest["metadata"]["labels"][TIER])
+    wanted = bounds.clamp(current)
+    live = find_child(observed, key_of(manifest), fleet.uid)
+    if live is None:
+        return join_plans(
+            _size(tier, current, wanted, bounds),
+            _keep(fleet, observed, with_replicas(manifest, wanted)),
+        )
+    return join_plans(
+        _size(tier, current, wanted, bounds),
+        hold_replicas(live, wanted, tier),
+        _keep(fleet, observed, manifest),
+    )
+
+
+def _empty_evaluation(fleet: Fleet, observed: Observed) -> Plan:
+    """Stop the evaluators of a deleted fleet at once: they carry no call."""
+    if fleet.spec.evaluation is None:
+        return Plan()
+    key = key_of(render_evaluation_deployment(fleet, fleet.spec.evaluation))
+    live = find_child(observed, key, fleet.uid)
+    return Plan() if live is None else hold_replicas(live, 0, Tier.EVALUATION)
+
+
+def _keep(fleet: Fleet, observed: Observed, manifest: Manifest) -> Plan:
+    live = find_child(observed, key_of(manifest), fleet.uid)
+    return keep_child(manifest, live, was_complete=_was_complete(fleet))
+
+
+def _was_complete(fleet: Fleet) -> bool:
+    """Say whether this very generation of the fleet stood complete at some time."""
+    return any(
+        condition.type == ConditionType.READY
+        and condition.observed_generation == fleet.generation
+        and condition.status is ConditionStatus.TRUE
+        for condition in fleet.status.conditions
+    )
+
+
+def _repair(fleet: Fleet, children: Iterable[Child]) -> Plan:
+    owner = owner_reference(fleet)
+    steps = (repair_metadata(child, owner) for child in children)
+    return Plan(tuple(step for step in steps if step is not None))
+
+
+def _size(tier: Tier, current: int, wanted: int, bounds: Bounds) -> Plan:
+    decision = explain_size(tier, current, wanted, bounds)
+    return Plan() if decision is None else Plan(decisions=(decision,))
+
+
+def _view_rollout(fleet: Fleet, observed: Observed, now: datetime) -> Rollout:
+    newest = agents_replicaset_name(fleet, agents_revision(fleet))
+    return view_rollout(observed, current=newest, fleet_uid=fleet.uid, now=now)
+
+
+def _view_servers(fleet: Fleet, observed: Observed, now: datetime) -> Servers:
+    revision = media_revision(fleet)
+    return view_fleet_servers(observed, revision=revision, fleet_uid=fleet.uid, now=now)
