@@ -9,6 +9,11 @@ import pytest
 LEVELS = ("tidy", "unit", "shell", "contract", "chart", "cluster")
 """The folders that hold tests, quickest first: a broken rule shows before a cluster starts."""
 
+LAST = ("test_rights",)
+"""Reads the audit log of all that the tests before it made the operator do."""
+
+pytest_plugins = ["support.cluster_fixtures"]
+
 hypothesis.settings.register_profile("local", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
@@ -25,7 +30,7 @@ def level_of(path: Path) -> str:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Refuse a test outside the known levels, and run the levels in order.
 
-    Within a level the shuffled order stays: no test may lean on another.
+    Within a level the shuffled order stays: no test may lean on another, `LAST` excepted.
     """
     for item in items:
         if level_of(item.path) not in LEVELS:
@@ -33,4 +38,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 f"{item.path} belongs to no level; put it below tests/ in one of {LEVELS}, "
                 "or add its level to tests/conftest.py and to CONTRIBUTING.md"
             )
-    items.sort(key=lambda item: LEVELS.index(level_of(item.path)))
+    items.sort(key=lambda item: (LEVELS.index(level_of(item.path)), item.path.stem in LAST))

@@ -1,0 +1,146 @@
+"""The operator as a process on this machine, under the identity that the chart gives it.
+
+The demo and the tests start, stop, kill and restart it, and read its log: the same sentences
+that an SRE reads with `kubectl logs`.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+import httpx
+
+from voicefleet_localcluster.errors import LocalClusterError
+
+START_SECONDS_MAX = 30.0
+"""Ten times what a start takes on two busy cores; a standby never leads, so it waits too."""
+STOP_SECONDS_MAX = 10.0
+"""The chart's own grace period for the operator."""
+LOOK_SECONDS = 0.02
+LEADING = "leading"
+"""The word in the log line of an operator that has got the Lease."""
+
+
+@dataclass(slots=True)
+class OperatorProcess:
+    """`with OperatorProcess(...) as operator:` runs `voicefleet run` until the block ends."""
+
+    kubeconfig: Path
+    platform: Path
+    install_key: Path
+    folder: Path
+    """Gets the log file; a restart appends to it."""
+    identity: str = "operator"
+    """Name in the Lease and of the log file."""
+    lease_namespace: str = "voicefleet-system"
+    ready_seconds: float = 0.0
+    """From the last start until the operator was leading."""
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    _port: int = field(default=0, init=False)
+    _log_start: int = field(default=0, init=False)
+
+    def __enter__(self) -> Self:
+        """Start it and wait until it leads."""
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it the way Kubernetes would."""
+        self.stop()
+
+    @property
+    def log_file(self) -> Path:
+        """Where everything it says goes, over all its starts."""
+        return self.folder / f"{self.identity}.log"
+
+    @property
+    def log(self) -> str:
+        """Everything it has said so far."""
+        return self.log_file.read_text() if self.log_file.exists() else ""
+
+    @property
+    def pid(self) -> int:
+        """The running process; raises where there is none."""
+        if self._process is None:
+            raise LocalClusterError(
+                f"operator {self.identity} was never started", next_step="call start()"
+            )
+        return self._process.pid
+
+    @property
+    def is_running(self) -> bool:
+        """Whether its process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self, *, until_leading: bool = True) -> None:
+        """Start a process and wait until it leads, or only start it.
+
+        Raises:
+            LocalClusterError: It ended, or does not lead in time; the evidence is its log.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._log_start = len(self.log)
+        self._port = _free_port()
+        begun = time.monotonic()
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command(), stdout=log, stderr=log, start_new_session=True
+            )
+        if until_leading:
+            self._wait_until_leading(begun)
+            self.ready_seconds = time.monotonic() - begun
+
+    def answers(self) -> bool:
+        """Say whether its liveness endpoint calls it healthy."""
+        answer = httpx.get(f"http://127.0.0.1:{self._port}/healthz", timeout=5, trust_env=False)
+        return answer.status_code == httpx.codes.OK
+
+    def stop(self) -> None:
+        """SIGTERM, and SIGKILL where that does not end it in time."""
+        self._end(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """SIGKILL: no write is finished and no Lease released."""
+        self._end(signal.SIGKILL)
+
+    def _command(self) -> list[str]:
+        return [
+            *(sys.executable, "-m", "voicefleet", "run"),
+            *("--kubeconfig", str(self.kubeconfig), "--config", str(self.platform)),
+            *("--install-key", str(self.install_key), "--identity", self.identity),
+            *("--lease-namespace", self.lease_namespace),
+            *("--metrics-port", str(_free_port()), "--liveness-port", str(self._port)),
+        ]
+
+    def _wait_until_leading(self, begun: float) -> None:
+        while self.is_running and time.monotonic() - begun < START_SECONDS_MAX:
+            if LEADING in self.log[self._log_start :]:
+                return
+            time.sleep(LOOK_SECONDS)
+        raise LocalClusterError(
+            f"operator {self.identity} did not lead within {START_SECONDS_MAX:.0f} s",
+            evidence=self.log[self._log_start :].splitlines()[-15:],
+            next_step=f"read {self.log_file}",
+        )
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is None or not self.is_running:
+            return
+        os.killpg(self._process.pid, number)
+        try:
+            self._process.wait(STOP_SECONDS_MAX)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(STOP_SECONDS_MAX)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,97 @@
+"""One 409 on any write heals by itself.
+
+kopf 1.45.2 stops reconciling an object after a single 409 on its own patch; this is the
+named regression test for having all writes in our own hands.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+from support.api import Api, Manifest, eventually
+from support.cluster_fixtures import operator_for
+from support.fault_proxy import FaultProxy
+from support.manifests import a_fleet_manifest, is_settled, with_evaluation, with_speech
+
+from voicefleet_localcluster.operator_process import OperatorProcess
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+WRITES_OF_A_FLEET_MAX = 60
+"""More writes than a fleet of all tiers needs from nothing to Ready; the test counts them."""
+
+
+@pytest.fixture(scope="module")
+def proxied(
+    installed, alone, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[FaultProxy, OperatorProcess]]:
+    """Return an operator that reaches the API server through a proxy we control."""
+    folder = tmp_path_factory.mktemp("proxied")
+    with FaultProxy(installed.kubeconfig, folder) as proxy:
+        behind = replace(installed, kubeconfig=proxy.kubeconfig)
+        with operator_for(behind, identity="proxied") as operator:
+            yield proxy, operator
+
+
+def _fleet(namespace: str) -> Manifest:
+    return with_evaluation(with_speech(a_fleet_manifest(namespace)))
+
+
+def _shape(api: Api, namespace: str) -> list[tuple[str, str, int | None]]:
+    """Return every child with its size, the revision's and Deployments' hashes left out."""
+    return sorted(
+        (kind, name, child.get("spec", {}).get("replicas"))
+        for (kind, name), child in api.children(namespace).items()
+        if child["metadata"].get("ownerReferences", [{}])[0].get("kind") == "VoiceFleet"
+        and kind != "Secret"
+    )
+
+
+def _ready(api: Api, namespace: str) -> bool:
+    return is_settled(api.get("VoiceFleet", namespace, "interviews"))
+
+
+@pytest.mark.timeout(600)
+def test_a_conflict_on_any_single_write_converges(api: Api, proxied, new_namespace):
+    """Every write of a fleet's first minute is answered with 409 once, one after another."""
+    proxy, _ = proxied
+    calm = new_namespace()
+    api.create(_fleet(calm))
+    eventually("Ready undisturbed", lambda: _ready(api, calm), seconds=40)
+    wanted = _shape(api, calm)
+    count = len([write for write in proxy.writes if f"/{calm}/" in write.path])
+    assert 10 < count < WRITES_OF_A_FLEET_MAX
+
+    disturbed = [new_namespace() for _ in range(count)]
+    seen = dict.fromkeys(disturbed, 0)
+    spoiled: set[str] = set()
+
+    def spoil(_number: int, _method: str, path: str) -> int | None:
+        namespace = next((name for name in disturbed if f"/{name}/" in path), None)
+        if namespace is None:
+            return None
+        seen[namespace] += 1
+        if seen[namespace] == disturbed.index(namespace) + 1 and namespace not in spoiled:
+            spoiled.add(namespace)
+            return 409
+        return None
+
+    proxy.spoil = spoil
+    for namespace in disturbed:
+        api.create(_fleet(namespace))
+
+    for namespace in disturbed:
+        eventually(
+            f"write {disturbed.index(namespace) + 1} of {count} healed",
+            lambda namespace=namespace: _ready(api, namespace)
+            and _shape(api, namespace) == wanted,
+            seconds=90,
+        )
+    assert len(spoiled) >= count - 2, "almost every write must have been spoiled once"
+
+
+def test_the_operator_logs_no_traceback_for_a_conflict(proxied):
+    """A conflict is ordinary; a traceback in the log is a page at night."""
+    _, operator = proxied
+
+    assert "Traceback" not in operator.log
