@@ -1,10 +1,9 @@
 """The files that follow from the models: the CRD, the field reference, the reasons.
 
-`make generate` writes them, a test compares them with what is committed.
+`make generate` writes them, a tidy test compares them with what is committed.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import yaml
 
@@ -22,12 +21,3 @@ def generated_files() -> Mapping[str, str]:
         "docs/api.md": fields_page(),
         "docs/reasons.md": reasons_page(),
     }
-
-
-def write_generated(root: Path) -> tuple[Path, ...]:
-    """Write every generated file below the repository's root; return their paths."""
-    written = tuple(root / path for path in generated_files())
-    for path, text in zip(written, generated_files().values(), strict=True):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    return written

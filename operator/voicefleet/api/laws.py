@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from voicefleet.api.base import ApiModel
-from voicefleet.api.media import MediaNetwork, MediaRedis, MediaSpec
+from voicefleet.api.media import SERVER_METRICS_PORT, MediaNetwork, MediaRedis, MediaSpec
 from voicefleet.api.pods import SPOT_LABELS, ResourceAmounts, Resources, Toleration
 from voicefleet.api.voicefleet import AgentsSpec, EvaluationSpec, SpeechSpec
 
@@ -220,6 +220,16 @@ LAWS: dict[type[ApiModel], tuple[Law, ...]] = {
                 "of them; choose another for one of them"
             ),
             field="tcpPort",
+        ),
+        Law(
+            name="the metrics port stays free",
+            rule=(
+                f"self.signalPort != {SERVER_METRICS_PORT} && self.tcpPort != {SERVER_METRICS_PORT}"
+            ),
+            message=(
+                f"servers answer Prometheus on port {SERVER_METRICS_PORT}; choose another number "
+                "for `signalPort` or `tcpPort`"
+            ),
         ),
         Law(
             name="public addresses are discovered on host networks only",

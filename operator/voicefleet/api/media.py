@@ -9,6 +9,9 @@ from voicefleet.api.base import ApiModel, Port, SecretReference
 from voicefleet.api.patterns import PUBLIC_URL, REDIS_ADDRESS
 from voicefleet.api.pods import PodSettings
 
+SERVER_METRICS_PORT = 6789
+"""TCP port on which every media server answers Prometheus; no other port may be the same."""
+
 
 class MediaMode(StrEnum):
     """Where media servers run."""
