@@ -118,7 +118,8 @@ def measure_complexity(tree: Tree) -> Row:
 def measure_cycles(_tree: Tree) -> Row:
     """Modules that import each other in a circle."""
     packages = [folder.parent.name for folder in (ROOT / "operator").glob("*/__init__.py")]
-    knotted = find_import_cycles(*packages)
+    graph = grimp.build_graph(*packages, exclude_type_checking_imports=True, cache_dir=None)
+    knotted = find_import_cycles(graph)
     return Row(
         "modules in import cycles", "0", str(len(knotted)), "0", not knotted,
         ", ".join(sorted(knotted)[:3]),
@@ -161,13 +162,12 @@ ROWS: Sequence[Callable[[Tree], Row]] = (
 """One function per row, in the order of the style page."""
 
 
-def find_import_cycles(*packages: str) -> frozenset[str]:
+def find_import_cycles(graph: grimp.ImportGraph) -> frozenset[str]:
     """Return the modules that stand in an import cycle or between two of them.
 
     Modules that import nothing any more, and modules that nothing imports any more, are
     taken away until none is left or the rest is knotted.
     """
-    graph = grimp.build_graph(*packages, exclude_type_checking_imports=True, cache_dir=None)
     left = set(graph.modules)
     while True:
         ends = {
