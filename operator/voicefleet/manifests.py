@@ -19,8 +19,27 @@ Manifest = dict[str, Any]
 FINGERPRINT_ANNOTATION = "voicefleet.dev/fingerprint"
 """Finds fields that a newer manifest no longer has; a comparison of values cannot."""
 
-MERGE_KEYS = ("name", "containerPort", "port", "type", "key", "ip")
-"""How the API server tells list members apart, in the order they are tried."""
+KEYED_LISTS: Mapping[str, tuple[str, ...]] = {
+    "containers": ("name",),
+    "env": ("name",),
+    "imagePullSecrets": ("name",),
+    "initContainers": ("name",),
+    "ownerReferences": ("uid",),
+    "ports": ("name",),
+    "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
+    "volumeMounts": ("mountPath",),
+    "volumes": ("name",),
+}
+"""Lists whose members the API server merges one by one, and what tells members apart.
+
+Every other list is replaced as a whole by server-side apply. Ports of a container or a
+Service are named by us; those of a NetworkPolicy have no name and are such a whole.
+"""
+
+WHOLE_MAPS = frozenset(
+    {"labelSelector", "namespaceSelector", "nodeSelector", "podSelector", "selector"}
+)
+"""Maps that server-side apply replaces as a whole: a key too many is as wrong as one less."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -56,37 +75,54 @@ def with_fingerprint(manifest: Manifest) -> Manifest:
 
 
 def is_contained(wanted: Any, live: Any) -> bool:
-    """Say whether every field we want stands in the live object with the same value.
+    """Say whether applying `wanted` would leave `live` as it is.
 
-    Fields that only the live object has (defaults, other people's fields) do not count.
-    Lists of named maps are compared by name, other lists by position and length.
-    Quantities are compared by value: the API server stores "1000m" as "1".
+    Every field we want stands in the live object with the same value. Fields that only the
+    live object has (defaults, other people's fields) do not count, except inside lists and
+    maps that are replaced as a whole. Quantities are compared by value: the API server
+    stores "1000m" as "1".
     """
+    return _is_contained(wanted, live, field="")
+
+
+def _is_contained(wanted: Any, live: Any, *, field: str) -> bool:
     if isinstance(wanted, Mapping):
+        if field in WHOLE_MAPS:
+            return _is_same(wanted, live)
         return isinstance(live, Mapping) and all(
-            is_contained(value, live.get(key)) for key, value in wanted.items()
+            _is_contained(value, live.get(key), field=key) for key, value in wanted.items()
         )
-    if isinstance(wanted, Sequence) and not isinstance(wanted, str):
-        return _is_list_contained(wanted, live)
+    if not _is_list(wanted):
+        return _is_same(wanted, live)
+    keys = KEYED_LISTS.get(field, ())
+    if keys and all(isinstance(item, Mapping) and set(keys) <= set(item) for item in wanted):
+        return _are_members_contained(wanted, live, keys)
+    return _is_same(wanted, live if live is not None else [])
+
+
+def _are_members_contained(wanted: Sequence[Any], live: Any, keys: tuple[str, ...]) -> bool:
+    members = {tuple(item.get(key) for key in keys): item for item in live or ()}
+    return all(
+        _is_contained(item, members.get(tuple(item[key] for key in keys)), field="")
+        for item in wanted
+    )
+
+
+def _is_same(wanted: Any, live: Any) -> bool:
+    """Say whether two values are equal to the last field, quantities by value."""
+    if isinstance(wanted, Mapping):
+        return (
+            isinstance(live, Mapping)
+            and set(wanted) == set(live)
+            and all(_is_same(value, live[key]) for key, value in wanted.items())
+        )
+    if _is_list(wanted):
+        return _is_list(live) and len(wanted) == len(live) and all(map(_is_same, wanted, live))
     return wanted == live or _is_same_quantity(wanted, live)
 
 
-def _is_list_contained(wanted: Sequence[Any], live: Any) -> bool:
-    if not wanted and live is None:
-        return True
-    if not isinstance(live, Sequence) or isinstance(live, str):
-        return False
-    key = _merge_key(wanted)
-    if key is None:
-        return len(wanted) == len(live) and all(map(is_contained, wanted, live))
-    members = {item.get(key): item for item in live if isinstance(item, Mapping)}
-    return all(is_contained(item, members.get(item[key])) for item in wanted)
-
-
-def _merge_key(items: Sequence[Any]) -> str | None:
-    if not items or not all(isinstance(item, Mapping) for item in items):
-        return None
-    return next((key for key in MERGE_KEYS if all(key in item for item in items)), None)
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
 
 
 def _is_same_quantity(wanted: Any, live: Any) -> bool:

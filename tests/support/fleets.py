@@ -73,7 +73,7 @@ FULL_SPEC = {
             "signalPort": 7980,
             "tcpPort": 7981,
             "udpPort": 7982,
-            "externalIP": "Discovered",
+            "externalIP": "NodeAddress",
         },
         "redis": {
             "mode": "External",

@@ -5,7 +5,7 @@ from voicefleet.model.fleet import Fleet
 from voicefleet.model.observed import Tier
 from voicefleet.render.labels import child_labels, tier_selector
 from voicefleet.render.names import evaluation_name
-from voicefleet.render.network import policy_spec, to_dns, to_outside
+from voicefleet.render.network import nobody, policy_spec, to_dns, to_outside
 from voicefleet.render.objects import build_child
 
 
@@ -18,7 +18,7 @@ def render_evaluation_network_policy(fleet: Fleet) -> Manifest:
         labels=child_labels(fleet, Tier.EVALUATION),
         spec=policy_spec(
             tier_selector(fleet, Tier.EVALUATION),
-            ingress=[],
+            ingress=[{"from": [nobody()]}],
             egress=[to_dns(), to_outside()],
         ),
     )

@@ -10,6 +10,7 @@ from voicefleet.render.labels import Labels
 
 MONITORING = "voicefleet.dev/monitoring"
 """Label ("true") of namespaces whose pods may read metrics from speech servers."""
+LOOPBACK = "127.0.0.1/32"
 LINK_LOCAL_V4 = "169.254.0.0/16"
 LINK_LOCAL_V6 = "fe80::/10"
 METADATA_V6 = "fd00:ec2::254/128"
@@ -64,6 +65,15 @@ def to_outside(*, metadata_service: bool = False) -> Manifest:
             {"ipBlock": {"cidr": "::/0", "except": [LINK_LOCAL_V6, METADATA_V6]}},
         ]
     }
+
+
+def nobody() -> Manifest:
+    """Return the peer "only the pod itself".
+
+    The API server does not store an empty list of rules, so a rule that somebody adds to
+    one would not be ours to take away again.
+    """
+    return {"ipBlock": {"cidr": LOOPBACK}}
 
 
 def policy_spec(labels: Labels, *, ingress: list[Manifest], egress: list[Manifest]) -> Manifest:

@@ -6,7 +6,7 @@ from voicefleet.model.fleet import Fleet
 from voicefleet.model.observed import Tier
 from voicefleet.render.labels import child_labels, tier_selector
 from voicefleet.render.names import redis_name
-from voicefleet.render.network import pods_with, policy_spec, tcp
+from voicefleet.render.network import nobody, pods_with, policy_spec, tcp
 from voicefleet.render.objects import build_child
 
 
@@ -24,5 +24,7 @@ def render_redis_network_policy(fleet: Fleet) -> Manifest:
         "NetworkPolicy",
         redis_name(fleet),
         labels=child_labels(fleet, Tier.REDIS),
-        spec=policy_spec(tier_selector(fleet, Tier.REDIS), ingress=[rule], egress=[]),
+        spec=policy_spec(
+            tier_selector(fleet, Tier.REDIS), ingress=[rule], egress=[{"to": [nobody()]}]
+        ),
     )
