@@ -11,6 +11,8 @@ UNFINISHED = re.compile(r"\b(?:TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK|NotImplemente
 """Written in two halves, so that this file does not contain what it looks for."""
 OWN_MACHINE = re.compile(r"(?<![\w.~-])/(?:home|root|work|Users|tmp)/")
 """A path that exists on one machine only; a program asks `tempfile` for its folders."""
+ELSEWHERE = re.compile(r"(?:DES" r"IGN|STY" r"LE)\.md|\blaws? \d+\.\d|§ ?\d")
+"""A reference that cannot be followed from here; docs/architecture.md has laws and contracts."""
 SILENCED = re.compile(r"except[^\n]*:\s*\n?\s*pass\b")
 BINARY = {".png", ".ico", ".gz", ".tgz"}
 
@@ -31,6 +33,7 @@ def lines_that_match(pattern: re.Pattern[str]) -> Iterator[str]:
     [
         pytest.param(UNFINISHED, "finish it, or leave it out", id="nothing-is-half-done"),
         pytest.param(OWN_MACHINE, "ask tempfile or the user", id="no-path-of-one-machine"),
+        pytest.param(ELSEWHERE, "name a page of docs/", id="no-reference-to-elsewhere"),
         pytest.param(SILENCED, "say what may fail and why that is fine", id="no-swallowed-error"),
         pytest.param(re.compile(r"[ \t]+$", re.MULTILINE), "trim it", id="no-trailing-blanks"),
     ],
