@@ -81,7 +81,7 @@ class MediaSpec(PodSettings):
     """Address that callers connect to, for example `wss://media.example.com`; you point it at
     the media Service. Not set means callers come from inside the cluster only."""
     min_replicas: Annotated[int, Field(ge=1, le=100)] = 2
-    """Servers kept even when nobody calls. With 1, calls end when that server's node fails."""
+    """Servers kept even when nobody calls. With 1, nobody can call while its node is down."""
     max_replicas: Annotated[int, Field(ge=1, le=100)] = 10
     """Servers at most. Lowering it ends no call: surplus servers leave when they are empty."""
     connections_per_server: Annotated[int, Field(ge=2, le=5000)] = 100

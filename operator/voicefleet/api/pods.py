@@ -118,7 +118,7 @@ class PodSettings(ApiModel):
 
     resources: Resources = Resources()
     """CPU, memory, disk and GPUs of each pod of this tier."""
-    node_selector: NodeLabels = Field(default_factory=dict)
+    node_selector: NodeLabels = {}  # noqa: RUF012 - the model is frozen, pydantic copies it
     """Labels that a node must have to run this tier's pods."""
     tolerations: Annotated[tuple[Toleration, ...], Field(max_length=16)] = ()
     """Node taints that this tier's pods accept."""

@@ -65,7 +65,7 @@ def fleet_schema() -> Schema:
         "properties": {
             **OBJECT_FIELDS,
             "spec": to_structural(VoiceFleetSpec),
-            "status": to_structural(VoiceFleetStatus),
+            "status": to_structural(VoiceFleetStatus, has_defaults=False),
         },
         VALIDATIONS: [law.to_validation() for law in FLEET_LAWS],
     }

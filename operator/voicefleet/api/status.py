@@ -8,7 +8,7 @@ a newer or older operator must stay readable, so reasons are text here and not a
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from voicefleet.api.base import ApiModel, Timestamp
 
@@ -23,7 +23,21 @@ CONDITIONS_MAX = 16
 Count = Annotated[int, Field(ge=0)]
 Name = Annotated[str, Field(max_length=253)]
 Word = Annotated[str, Field(max_length=128)]
-Sentence = Annotated[str, Field(max_length=1024)]
+SENTENCE_MAX = 1024
+"""Characters of one sentence; the note of an Event ends there as well."""
+
+
+def _shorten(text: object) -> object:
+    """End a sentence that is too long with an ellipsis.
+
+    Sentences repeat what a server said, which has no limit; a status that cannot be written
+    would tell nobody anything.
+    """
+    is_long = isinstance(text, str) and len(text) > SENTENCE_MAX
+    return f"{str(text)[: SENTENCE_MAX - 1]}…" if is_long else text
+
+
+Sentence = Annotated[str, Field(max_length=SENTENCE_MAX), BeforeValidator(_shorten)]
 
 
 class ConditionStatus(StrEnum):
@@ -43,7 +57,7 @@ class Condition(ApiModel):
     """Whether the fact holds."""
     reason: Word
     """Word for why, listed in docs/reasons.md."""
-    message: Annotated[str, Field(max_length=4096)]
+    message: Sentence
     """Sentence with the object, the number, the limit and the next step."""
     last_transition_time: Timestamp
     """Time of the last change of `status`."""

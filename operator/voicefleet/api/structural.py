@@ -33,10 +33,23 @@ KEPT = (
 """What is copied as it is; everything not named here is translated or left out."""
 
 
-def to_structural(model: type[ApiModel]) -> Schema:
-    """Return the structural schema of a model with descriptions, defaults and laws."""
+def to_structural(model: type[ApiModel], *, has_defaults: bool = True) -> Schema:
+    """Return the structural schema of a model with descriptions, defaults and laws.
+
+    Args:
+        model: The model of the block.
+        has_defaults: Whether the API server fills in what was not written. Never in status,
+            where a count that nobody reported must stay absent.
+    """
     raw = model.model_json_schema(by_alias=True)
+    raw = raw if has_defaults else _without_defaults(raw)
     return _translate(raw, raw.get("$defs", {}))
+
+
+def _without_defaults(raw: Any) -> Any:
+    if isinstance(raw, Mapping):
+        return {key: _without_defaults(part) for key, part in raw.items() if key != "default"}
+    return [_without_defaults(part) for part in raw] if isinstance(raw, list) else raw
 
 
 def _translate(raw: Mapping[str, Any], definitions: Mapping[str, Any]) -> Schema:
@@ -115,7 +128,7 @@ def _laws_of(kind: str) -> tuple[Any, ...]:
 def _describe(node: Mapping[str, Any], schema: Schema) -> str:
     """Return the docstring as one paragraph, followed by what the schema enforces."""
     text = " ".join(str(node.get("description", "")).split())
-    facts = (_range_text(schema), _pattern_text(node), _default_text(schema))
+    facts = (_range_text(schema), _pattern_text(node), _default_text(node, schema))
     return " ".join(part for part in (text, *facts) if part)
 
 
@@ -123,11 +136,10 @@ def _range_text(schema: Schema) -> str:
     low, high = schema.get("minimum"), schema.get("maximum")
     if low is not None and high is not None:
         return f"Must be between {low} and {high}."
-    if "maxItems" in schema:
-        return f"At most {schema['maxItems']} entries."
-    if "maxProperties" in schema:
-        return f"At most {schema['maxProperties']} entries."
-    return ""
+    most = schema.get("maxItems", schema.get("maxProperties"))
+    if most is None:
+        return ""
+    return "At most 1 entry." if most == 1 else f"At most {most} entries."
 
 
 def _pattern_text(node: Mapping[str, Any]) -> str:
@@ -141,9 +153,10 @@ def _shows_length(node: Mapping[str, Any]) -> bool:
     return "maxLength" in node and not node.get(INT_OR_STRING)
 
 
-def _default_text(schema: Schema) -> str:
-    default = schema.get("default")
+def _default_text(node: Mapping[str, Any], schema: Schema) -> str:
+    default = node.get("default")
     if default is None or "properties" in schema:
         return ""
-    shown = str(default).lower() if isinstance(default, bool) else str(default)
-    return f"Defaults to {shown}." if shown else "Defaults to nothing."
+    if default in ([], {}, ""):
+        return "Defaults to none."
+    return f"Defaults to {str(default).lower() if isinstance(default, bool) else default}."

@@ -12,7 +12,7 @@ from support.invalid_fleets import FULL_SPEC, field_faults
 from support.law_cases import SMALL_SPEC, a_fleet, merged
 from voicefleet.api.media import RedisMode
 from voicefleet.api.parse import VoiceFleet, parse_fleet
-from voicefleet.api.status import VoiceFleetStatus
+from voicefleet.api.status import SENTENCE_MAX, Condition, ConditionStatus, VoiceFleetStatus
 from voicefleet.errors import SpecError
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "docs" / "examples").glob("*.yaml"))
@@ -159,6 +159,19 @@ def test_whole_numbers_are_quantities():
 def test_an_object_that_was_never_written_has_an_empty_status():
     """The first cycle of a new fleet must see the same type as every later one."""
     assert parse_fleet(a_fleet("hr", SMALL_SPEC)).status == VoiceFleetStatus()
+
+
+def test_a_sentence_that_is_too_long_is_shortened():
+    """It may repeat what a server said; a status that cannot be written tells nobody anything."""
+    condition = Condition(
+        type="Stalled",
+        status=ConditionStatus.TRUE,
+        reason="ChildRefused",
+        message="no" * 5000,
+        last_transition_time=datetime(2026, 11, 21, 10, tzinfo=UTC),
+    )
+
+    assert (len(condition.message), condition.message[-3:]) == (SENTENCE_MAX, "on…")
 
 
 def test_a_status_survives_being_stored():

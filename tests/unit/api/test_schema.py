@@ -51,6 +51,7 @@ def test_the_generated_crd_is_the_manifest():
     text = generated_files()["crds/voicefleets.yaml"]
 
     assert yaml.safe_load(text) == crd_manifest()
+    assert "&id" not in text
 
 
 def test_every_field_is_described(fields: dict[str, Schema]):
@@ -162,6 +163,13 @@ def test_defaults_of_blocks_are_spelled_out():
 
     assert media["redis"]["default"] == {"mode": "Embedded"}
     assert set(media["network"]["default"]) == set(media["network"]["properties"])
+
+
+def test_status_has_no_defaults(fields: dict[str, Schema]):
+    """A count that the API server filled in would read like a count that somebody reported."""
+    status = {path: field for path, field in fields.items() if path.startswith("status")}
+
+    assert [path for path, field in status.items() if "default" in field] == []
 
 
 def test_there_are_enough_laws_to_call_it_checked(fields: dict[str, Schema]):
