@@ -1,0 +1,139 @@
+"""Reads everything one cycle decides on, once: the ports as they are → `Observed`.
+
+Almost everything comes from caches and costs no request. Asked anew are only those whose
+answer may lead to a removal, because nothing is removed on an old word. Called by
+`shell/reconcile`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import TypeVar
+
+from voicefleet.api import labels
+from voicefleet.manifests import ObjectKey
+from voicefleet.model.fleet import Fleet
+from voicefleet.model.observed import (
+    Child,
+    Observed,
+    Pod,
+    ServerReport,
+    Tier,
+    WorkerReport,
+)
+from voicefleet.ports import Clock, Cluster, MediaServers, Workers
+
+READS_AT_ONCE = 16
+"""Workers and servers asked at the same time; a draining fleet of 1,000 is 63 rounds of
+milliseconds, and no burst of connections."""
+
+SERVER_REPORT_AGE_MAX = timedelta(seconds=4)
+"""A server's count is read again when it is older, so at least once per 5 s while it matters.
+Together with the 10 s that a count must stay zero, two readings always lie in between."""
+
+T = TypeVar("T")
+
+
+class Observer:
+    """Makes the one snapshot that a plan rests on."""
+
+    def __init__(
+        self, *, cluster: Cluster, workers: Workers, servers: MediaServers, clock: Clock
+    ) -> None:
+        self._cluster = cluster
+        self._workers = workers
+        self._servers = servers
+        self._clock = clock
+
+    async def observe(self, fleet: Fleet, key: ObjectKey, *, secrets_due: bool) -> Observed:
+        """Return the fleet's children, pods and reports of this moment.
+
+        Args:
+            fleet: The fleet, parsed.
+            key: Its address.
+            secrets_due: Whether this cycle posts the generated Secrets.
+        """
+        children = dict(self._cluster.children(key))
+        pods = tuple(self._cluster.pods(key))
+        agents = [pod for pod in pods if pod.tier is Tier.AGENTS and not pod.is_finished]
+        self._workers.follow(key, [pod for pod in agents if pod.is_running and pod.ip])
+        workers, servers, is_terminating = await asyncio.gather(
+            self._read_workers(agents),
+            self._read_servers(fleet, children, pods),
+            self._is_namespace_terminating(fleet),
+        )
+        return Observed(
+            children=children,
+            pods=pods,
+            workers=workers,
+            servers=servers,
+            is_namespace_terminating=is_terminating,
+            secrets_due=secrets_due,
+        )
+
+    async def _read_workers(self, agents: Iterable[Pod]) -> Mapping[str, WorkerReport]:
+        """Return every worker's newest word, asked anew where it may soon be removed."""
+        reports = {pod.uid: self._workers.report(pod) for pod in agents}
+        leaving = [pod for pod in agents if _may_leave(pod, reports[pod.uid])]
+        fresh = await _gather(self._workers.read, leaving)
+        known = {**reports, **{uid: report for uid, report in fresh.items() if report}}
+        return {uid: report for uid, report in known.items() if report is not None}
+
+    async def _read_servers(
+        self, fleet: Fleet, children: Mapping[ObjectKey, Child], pods: Iterable[Pod]
+    ) -> Mapping[str, ServerReport]:
+        """Return every server's room count, asked anew while one of them may have to go."""
+        servers = [pod for pod in pods if pod.tier is Tier.MEDIA and pod.is_running]
+        reports = {pod.uid: self._servers.report(pod) for pod in servers}
+        if may_remove_servers(fleet, children):
+            old = [pod for pod in servers if self._is_old(reports[pod.uid])]
+            fresh = await _gather(self._servers.read, old)
+            reports |= {uid: report for uid, report in fresh.items() if report}
+        return {uid: report for uid, report in reports.items() if report is not None}
+
+    def _is_old(self, report: ServerReport | None) -> bool:
+        return report is None or self._clock.now() - report.observed_at > SERVER_REPORT_AGE_MAX
+
+    async def _is_namespace_terminating(self, fleet: Fleet) -> bool:
+        """Ask only while the fleet is being deleted; nothing else depends on it."""
+        if not fleet.is_deleting:
+            return False
+        return await self._cluster.is_namespace_terminating(fleet.namespace)
+
+
+def may_remove_servers(fleet: Fleet, children: Mapping[ObjectKey, Child]) -> bool:
+    """Say whether a media server may be one too many: then room counts must be known.
+
+    Any of: the fleet is being deleted, there are more servers than the minimum, or servers of
+    more than one revision.
+    """
+    servers = [
+        child
+        for key, child in children.items()
+        if key.kind == "ReplicaSet" and child.labels.get(labels.TIER) == Tier.MEDIA
+    ]
+    revisions = {child.labels.get(labels.REVISION) for child in servers}
+    return fleet.is_deleting or len(servers) > fleet.spec.media.min_replicas or len(revisions) > 1
+
+
+def _may_leave(pod: Pod, report: WorkerReport | None) -> bool:
+    """Say whether a removal may rest on this worker's word: cordoned, and empty when it spoke.
+
+    A worker that has never answered stays unknown, thus busy; its long poll is still tried.
+    """
+    if report is None or not pod.is_running or not pod.ip:
+        return False
+    return report.is_cordoned and report.active + report.reserved == 0
+
+
+async def _gather(read: Callable[[Pod], Awaitable[T]], pods: Iterable[Pod]) -> dict[str, T]:
+    """Ask several pods at once, but never all of a large fleet."""
+    limit = asyncio.Semaphore(READS_AT_ONCE)
+
+    async def ask(pod: Pod) -> T:
+        async with limit:
+            return await read(pod)
+
+    asked = list(pods)
+    answers = await asyncio.gather(*(ask(pod) for pod in asked))
+    return {pod.uid: answer for pod, answer in zip(asked, answers, strict=True)}

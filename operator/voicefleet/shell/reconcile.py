@@ -1,0 +1,277 @@
+"""One cycle of one fleet: observe → plan → check → apply → report. The heart of the operator.
+
+Whatever goes wrong ends here, in the fleet it went wrong in: the others do not notice.
+Called by `shell/crew` for every fleet that the queue hands out.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from voicefleet.api.reasons import Reason
+from voicefleet.api.status import VoiceFleetStatus
+from voicefleet.core.safety import check_plan
+from voicefleet.errors import ConflictError, SpecError, UnsafePlanError, VoiceFleetError
+from voicefleet.manifests import Manifest, ObjectKey
+from voicefleet.model.decision import Decision
+from voicefleet.model.fleet import Fleet
+from voicefleet.model.observed import Observed
+from voicefleet.model.outcome import Outcome
+from voicefleet.model.plan import Plan
+from voicefleet.planning import plan_fleet, report_fleet
+from voicefleet.ports import Clock, Cluster, Secrets, Workers
+from voicefleet.settings import Platform
+from voicefleet.shell.apply import Carried, Executor
+from voicefleet.shell.fleets import is_within_limit, make_fleet
+from voicefleet.shell.memory import FleetMemory
+from voicefleet.shell.meter import Meter
+from voicefleet.shell.observe import Observer
+from voicefleet.shell.queue import WorkQueue
+from voicefleet.shell.removals import note_removals, verify_removals
+from voicefleet.shell.report import Reporter
+from voicefleet.shell.stalled import stall_status
+
+logger = logging.getLogger(__name__)
+
+
+class Ended(StrEnum):
+    """How a cycle ended; the label of its duration metric."""
+
+    QUIET = "quiet"
+    CHANGED = "changed"
+    CONFLICT = "conflict"
+    UNAVAILABLE = "unavailable"
+    STALLED = "stalled"
+    FAILED = "failed"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Planner:
+    """The pure functions of a cycle; tests put others in their place."""
+
+    plan: Callable[[Fleet, Observed, datetime], Plan] = plan_fleet
+    check: Callable[[Plan, Fleet, Observed, datetime], None] = check_plan
+    report: Callable[[Fleet, Observed, Outcome, datetime], VoiceFleetStatus] = report_fleet
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Everything that cycles work with."""
+
+    cluster: Cluster
+    workers: Workers
+    secrets: Secrets
+    clock: Clock
+    meter: Meter
+    queue: WorkQueue
+    observer: Observer
+    executor: Executor
+    reporter: Reporter
+    platform: Callable[[], Platform]
+    """Reads the operator's configuration, which may change while it runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """One fleet's turn: which fleet, as stored, what is remembered, and when it began."""
+
+    key: ObjectKey
+    body: Manifest
+    memory: FleetMemory
+    now: datetime
+
+
+class Reconciler:
+    """Runs cycles, and remembers of each fleet what must not be repeated."""
+
+    def __init__(self, around: Surroundings, planner: Planner | None = None) -> None:
+        self._around = around
+        self._planner = planner or Planner()
+        self._memories: dict[ObjectKey, FleetMemory] = {}
+
+    def note_resync(self, key: ObjectKey) -> None:
+        """Let the fleet's next cycle repeat also what cannot be observed."""
+        if key in self._memories:
+            self._memories[key].is_resync_due = True
+
+    async def reconcile(self, key: ObjectKey) -> None:
+        """Run one cycle and queue what has to follow it; never raises."""
+        began = self._around.clock.monotonic()
+        try:
+            ended = await self._run(key)
+        except Exception:
+            # The one catch-all of the program: a fault of ours that one fleet brings to light
+            # must neither end the process nor hold up other fleets.
+            pause = self._around.queue.retry(key)
+            logger.exception(
+                "%s/%s: the cycle failed, next try in %.1f s; this is a fault of the operator",
+                key.namespace, key.name, pause,
+            )  # fmt: skip
+            ended = Ended.FAILED
+        self._around.meter.note_cycle(ended, self._around.clock.monotonic() - began)
+
+    async def _run(self, key: ObjectKey) -> Ended:
+        body = self._around.cluster.find_fleet(key)
+        if body is None:
+            return self._forget(key)
+        memory = self._recall(key, str(body["metadata"].get("uid", "")))
+        cycle = Cycle(key, body, memory, self._around.clock.now())
+        try:
+            return await self._attempt(cycle)
+        except VoiceFleetError as error:
+            return self._put_off(cycle, error)
+
+    async def _attempt(self, cycle: Cycle) -> Ended:
+        """Act on the fleet, or say in its status why nobody can."""
+        try:
+            fleet = make_fleet(
+                cycle.body,
+                self._around.platform(),
+                secret_suffix=self._around.secrets.suffix(cycle.memory.uid),
+            )
+            self._check_limit(cycle, fleet)
+            return await self._act(cycle, fleet)
+        except SpecError as error:
+            return await self._stall(cycle, Reason.INVALID_SPEC, str(error))
+        except SurplusError as error:
+            return await self._stall(cycle, Reason.TOO_MANY_FLEETS, str(error))
+        except UnsafePlanError as error:
+            logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
+            self._around.queue.retry(cycle.key)
+            return await self._stall(cycle, Reason.UNSAFE_PLAN, str(error))
+
+    async def _act(self, cycle: Cycle, fleet: Fleet) -> Ended:
+        """Observe, plan, check, apply."""
+        around, memory = self._around, cycle.memory
+        observed = await around.observer.observe(fleet, cycle.key, secrets_due=memory.is_resync_due)
+        self._verify_removals(observed, memory)
+        plan = self._planner.plan(fleet, observed, cycle.now)
+        self._planner.check(plan, fleet, observed, cycle.now)
+        remembered = {} if memory.is_resync_due else memory.refusals
+        carried = await around.executor.carry_out(plan, fleet, remembered)
+        memory.refusals = dict(carried.refusals)
+        memory.removals += note_removals(carried.done, observed, around.clock.monotonic())
+        if carried.stopped_by is not None:
+            raise carried.stopped_by
+        memory.is_resync_due = False
+        return await self._conclude(cycle, fleet, observed, plan=plan, carried=carried)
+
+    async def _conclude(
+        self, cycle: Cycle, fleet: Fleet, observed: Observed, *, plan: Plan, carried: Carried
+    ) -> Ended:
+        """Report what was done and queue what has to follow."""
+        reporter, memory = self._around.reporter, cycle.memory
+        decisions = effective_decisions(plan, carried)
+        reporter.note_decisions(str(fleet), decisions)
+        if carried.is_released:
+            await reporter.announce(cycle.body, decisions)
+            return Ended.CHANGED
+        memory.unreported += decisions
+        outcome = Outcome(
+            decisions=memory.unreported,
+            refusals=tuple(one.refusal for one in carried.refusals.values()),
+            created=carried.created,
+            notes=plan.notes,
+        )
+        status = self._planner.report(fleet, observed, outcome, cycle.now)
+        rest = await reporter.report(cycle.body, status, memory, key=cycle.key)
+        self._wake(cycle.key, plan.wake_after, rest)
+        self._settle(cycle, carried)
+        return Ended.CHANGED if carried.done else Ended.QUIET
+
+    def _settle(self, cycle: Cycle, carried: Carried) -> None:
+        """Start the backoff anew, unless a worker has to be told again."""
+        cycle.memory.error = ""
+        if carried.silent_workers:
+            self._around.queue.retry(cycle.key)
+        else:
+            self._around.queue.forget(cycle.key)
+
+    def _wake(self, key: ObjectKey, wake_after: timedelta | None, rest: float | None) -> None:
+        """Look again when time alone may have changed something."""
+        waits = [wake_after.total_seconds()] if wake_after is not None else []
+        waits += [rest] if rest is not None else []
+        if waits:
+            self._around.queue.add(key, after_seconds=min(waits))
+
+    async def _stall(self, cycle: Cycle, reason: Reason, message: str) -> Ended:
+        """Say in the fleet's status why it cannot be acted on."""
+        if cycle.memory.error != message:
+            cycle.memory.error = message
+            logger.warning("%s", message)
+        status = stall_status(cycle.body, reason, message, cycle.now)
+        rest = await self._around.reporter.report(cycle.body, status, cycle.memory, key=cycle.key)
+        self._wake(cycle.key, None, rest)
+        return Ended.STALLED
+
+    def _put_off(self, cycle: Cycle, error: VoiceFleetError) -> Ended:
+        """Try again: at once after the first conflict, else after a pause that grows."""
+        queue, key = self._around.queue, cycle.key
+        if self._around.cluster.find_fleet(key) is None:
+            return self._forget(key)
+        is_first = queue.failures(key) == 0
+        pause = queue.retry(key)
+        if isinstance(error, ConflictError):
+            logger.info("%s/%s: %s; planning again", key.namespace, key.name, error)
+            if is_first:
+                queue.add(key, after_seconds=0)
+            return Ended.CONFLICT
+        if cycle.memory.error != str(error):
+            cycle.memory.error = str(error)
+            logger.warning("%s/%s: %s; next try in %.1f s", key.namespace, key.name, error, pause)
+        return Ended.UNAVAILABLE
+
+    def _check_limit(self, cycle: Cycle, fleet: Fleet) -> None:
+        """Refuse a fleet beyond the configured number; one being deleted is always let go."""
+        keys, limit = self._around.cluster.fleet_keys(), fleet.platform.fleets_max
+        if len(keys) <= limit or fleet.is_deleting:
+            return
+        found = (self._around.cluster.find_fleet(key) for key in keys)
+        if not is_within_limit(cycle.body, (body for body in found if body), limit):
+            raise SurplusError(
+                f"{fleet} is one of {len(keys)} fleets, and this operator looks after {limit}; "
+                "raise fleetsMax in its configuration or delete a fleet"
+            )
+
+    def _verify_removals(self, observed: Observed, memory: FleetMemory) -> None:
+        now = self._around.clock.monotonic()
+        wrong, memory.removals = verify_removals(memory.removals, observed, now)
+        for pod in wrong:
+            self._around.meter.note_busy_victim()
+            logger.error(
+                "%s: Pod/%s was removed while it held a session; please report this",
+                pod.namespace, pod.name,
+            )  # fmt: skip
+
+    def _recall(self, key: ObjectKey, uid: str) -> FleetMemory:
+        """Return what is remembered of this very fleet, not of an earlier one of its name."""
+        memory = self._memories.get(key)
+        if memory is None or memory.uid != uid:
+            memory = self._memories[key] = FleetMemory(uid)
+        return memory
+
+    def _forget(self, key: ObjectKey) -> Ended:
+        self._memories.pop(key, None)
+        self._around.workers.follow(key, ())
+        self._around.queue.forget(key)
+        return Ended.GONE
+
+
+class SurplusError(Exception):
+    """There are more fleets than the operator is configured for; this one is too many."""
+
+
+def effective_decisions(plan: Plan, carried: Carried) -> tuple[Decision, ...]:
+    """Return the plan's decisions without those that could not be carried out.
+
+    They would be decided anew in every cycle, and told anew each time.
+    """
+    failed = [str(key) for key in carried.refusals] + list(carried.silent_workers)
+    return tuple(
+        decision
+        for decision in plan.decisions
+        if not any(subject in decision.because for subject in failed)
+    )
