@@ -79,7 +79,7 @@ class InstallKeySecrets:
 
     def suffix(self, fleet_uid: str) -> str:
         """Return the 8 hex digits in the names of a fleet's Secrets."""
-        return self._derive(fleet_uid, "suffix", 4).hex()
+        return hmac.digest(self._key, f"suffix/{fleet_uid}".encode(), "sha256").hex()[:8]
 
     def worker_token(self, fleet_uid: str) -> str:
         """Return the token that the fleet's workers ask for."""

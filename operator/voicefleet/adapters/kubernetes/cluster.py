@@ -129,13 +129,15 @@ class KubernetesCluster:
 
         The answer keeps its `managedFields`, by which `is_ours` knows our own handiwork.
         """
+        cache = self._children.get(key.kind)
         try:
             manifest = await self._session.request(_call("get", key))
         except NotFoundError:
+            if cache is not None:
+                cache.forget(key, cache.uid_of(key))
             return None
         fleet = fleet_of(manifest) or self.fleets.find_by_prefix(key.namespace, key.name)
         owner = self.fleets.find(fleet) if fleet is not None else None
-        cache = self._children.get(key.kind)
         if cache is not None and owner is not None and is_ours(manifest, owner["metadata"]["uid"]):
             cache.remember(manifest, fleet)
         child = parse_child(manifest)
@@ -150,7 +152,14 @@ class KubernetesCluster:
         return "deletionTimestamp" in answer["metadata"]
 
     async def apply(self, manifest: Manifest) -> None:
-        """Server-side apply as `voicefleet`, with force; the cache learns the answer."""
+        """Server-side apply as `voicefleet`, with force; the cache learns the answer.
+
+        An object that the cache has is applied with its UID. Deleted in between, it conflicts
+        and is planned again; an apply without UID would make it anew with one replica.
+        """
+        key = key_of(manifest)
+        if uid := self._children[key.kind].uid_of(key):
+            manifest = {**manifest, "metadata": {**manifest["metadata"], "uid": uid}}
         await self._apply_child(manifest, labels.TEMPLATE_MANAGER)
 
     async def scale(self, key: ObjectKey, replicas: int, resource_version: str | None) -> None:
@@ -158,7 +167,6 @@ class KubernetesCluster:
         uid = self._children[key.kind].uid_of(key)
         if not uid:
             raise ConflictError(f"scale {key} in namespace {key.namespace}: it is gone; look again")
-        # An apply to an object that is gone would create it; with its UID it conflicts.
         metadata = {**_identity(key), "uid": uid}
         if resource_version is not None:
             metadata["resourceVersion"] = resource_version
