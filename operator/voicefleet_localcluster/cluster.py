@@ -26,6 +26,7 @@ from voicefleet_localcluster.locking import exclusive_lock
 from voicefleet_localcluster.options import ClusterOptions
 from voicefleet_localcluster.progress import Progress
 from voicefleet_localcluster.targets import CLUSTER_PROGRAMS
+from voicefleet_localcluster.world.client import WorldClient
 
 KUBECTL_SECONDS = 120
 DOWN_SECONDS = 1.0
@@ -115,6 +116,21 @@ class LocalCluster:
     def api(self) -> JsonClient:
         """A small client of the API server that may do anything."""
         return self.setup.api
+
+    @property
+    def world(self) -> WorldClient:
+        """Says what happens inside the pods.
+
+        Raises:
+            LocalClusterError: The cluster was started without a world.
+        """
+        record = self.setup.record
+        if not record.options.with_world:
+            raise LocalClusterError(
+                f"cluster {self.name} has no world process",
+                next_step="start it without --no-world",
+            )
+        return WorldClient(JsonClient(f"http://127.0.0.1:{record.ports.world}"))
 
     def audit_events(self, user: str | None = None) -> Iterator[dict[str, Any]]:
         """Yield the requests so far, all of them or one user's, oldest first."""
