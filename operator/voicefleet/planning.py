@@ -12,8 +12,9 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from voicefleet.api.labels import TIER
+from voicefleet.api.media import RedisMode
 from voicefleet.api.reasons import ConditionType, Reason
-from voicefleet.api.status import ConditionStatus
+from voicefleet.api.status import ConditionStatus, VoiceFleetStatus
 from voicefleet.core.agents import (
     AgentsDecision,
     Rollout,
@@ -28,6 +29,7 @@ from voicefleet.core.children import (
     keep_child,
     repair_metadata,
 )
+from voicefleet.core.conditions import report_conditions
 from voicefleet.core.deletion import decide_farewell
 from voicefleet.core.evaluation import bound_evaluation, current_evaluation_size
 from voicefleet.core.marks import plan_workers
@@ -39,20 +41,37 @@ from voicefleet.core.media import (
     find_media_revisions,
     view_fleet_servers,
 )
-from voicefleet.core.sizes import Bounds, bound_agents, explain_size
+from voicefleet.core.overview import Overview, Pool
+from voicefleet.core.sizes import Bounds, bound_agents, bound_media, explain_size
 from voicefleet.core.speech import bound_speech, current_speech_size
-from voicefleet.manifests import Manifest, key_of
+from voicefleet.core.status import (
+    report_agents,
+    report_decisions,
+    report_draining,
+    report_evaluation,
+    report_media,
+    report_speech,
+    summarise,
+)
+from voicefleet.core.wording import format_selector
+from voicefleet.manifests import Manifest, ObjectKey, key_of
 from voicefleet.model.decision import Decision
 from voicefleet.model.fleet import Fleet
 from voicefleet.model.grace import agents_grace_seconds
 from voicefleet.model.observed import Child, Observed, Tier
+from voicefleet.model.outcome import Outcome
 from voicefleet.model.plan import CreateSecret, HoldFleet, Plan, ReleaseFleet
 from voicefleet.render.agents_replicaset import agents_revision, render_agents_replicaset
 from voicefleet.render.children import render_static_children
 from voicefleet.render.evaluation_deployment import render_evaluation_deployment
-from voicefleet.render.labels import child_labels
+from voicefleet.render.labels import child_labels, tier_selector
 from voicefleet.render.media_replicaset import media_revision, render_media_replicaset
-from voicefleet.render.names import agents_replicaset_name
+from voicefleet.render.names import (
+    agents_replicaset_name,
+    evaluation_name,
+    redis_name,
+    speech_name,
+)
 from voicefleet.render.objects import owner_reference, with_replicas
 from voicefleet.render.secrets import TIERS, secret_key, secret_purposes
 from voicefleet.render.speech_deployment import render_speech_deployment
@@ -121,7 +140,7 @@ def plan_media(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
     """Keep one ReplicaSet per media server; surplus ones leave when they are empty."""
     servers = _view_servers(fleet, observed, now)
     current = current_media_size(fleet.status, servers)
-    bounds = Bounds(fleet.spec.media.min_replicas, fleet.spec.media.max_replicas)
+    bounds = bound_media(fleet.spec.media)
     wanted = bounds.clamp(current)
     last_number = find_last_number(fleet.status, observed)
     decision = decide_media(servers, wanted, last_number=last_number, now=now)
@@ -150,7 +169,7 @@ def plan_speech(fleet: Fleet, observed: Observed) -> Plan:
     plans = []
     for pool in fleet.spec.speech:
         manifest = render_speech_deployment(fleet, pool)
-        live = find_child(observed, key_of(manifest), fleet.uid)
+        live = _find_deployment(fleet, observed, speech_name(fleet, pool.name))
         current = current_speech_size(pool, fleet.status, live)
         bounds = bound_speech(pool)
         plans.append(_plan_deployment(fleet, observed, manifest, current=current, bounds=bounds))
@@ -179,7 +198,7 @@ def plan_evaluation(fleet: Fleet, observed: Observed) -> Plan:
     if spec is None:
         return Plan()
     manifest = render_evaluation_deployment(fleet, spec)
-    live = find_child(observed, key_of(manifest), fleet.uid)
+    live = _find_deployment(fleet, observed, evaluation_name(fleet))
     current = current_evaluation_size(fleet.status, live)
     bounds = bound_evaluation(spec)
     return _plan_deployment(fleet, observed, manifest, current=current, bounds=bounds)
@@ -223,6 +242,31 @@ def plan_deletion(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
         plan_workers(rollout, drain),
         _empty_evaluation(fleet, observed),
         Plan(wake_after=farewell.wake_after, notes={str(fleet): farewell.because}),
+    )
+
+
+def report_fleet(
+    fleet: Fleet, observed: Observed, outcome: Outcome, now: datetime
+) -> VoiceFleetStatus:
+    """Return what the status should say: what was observed, and the decisions made.
+
+    Args:
+        fleet: The fleet with its last status, from which times and decisions are carried on.
+        observed: The snapshot that the plan rested on.
+        outcome: What became of the plan.
+        now: The cycle's single clock reading.
+    """
+    view = _overview(fleet, observed, outcome, now)
+    return VoiceFleetStatus(
+        observed_generation=fleet.generation,
+        conditions=report_conditions(view),
+        summary=summarise(view),
+        agents=report_agents(view),
+        speech=report_speech(view),
+        media=report_media(view),
+        evaluation=report_evaluation(view),
+        draining=report_draining(view),
+        decisions=report_decisions(view),
     )
 
 
@@ -279,8 +323,7 @@ def _empty_evaluation(fleet: Fleet, observed: Observed) -> Plan:
     """Stop the evaluators of a deleted fleet at once: they carry no call."""
     if fleet.spec.evaluation is None:
         return Plan()
-    key = key_of(render_evaluation_deployment(fleet, fleet.spec.evaluation))
-    live = find_child(observed, key, fleet.uid)
+    live = _find_deployment(fleet, observed, evaluation_name(fleet))
     return Plan() if live is None else hold_replicas(live, 0, Tier.EVALUATION)
 
 
@@ -318,3 +361,47 @@ def _view_rollout(fleet: Fleet, observed: Observed, now: datetime) -> Rollout:
 def _view_servers(fleet: Fleet, observed: Observed, now: datetime) -> Servers:
     revision = media_revision(fleet)
     return view_fleet_servers(observed, revision=revision, fleet_uid=fleet.uid, now=now)
+
+
+def _overview(fleet: Fleet, observed: Observed, outcome: Outcome, now: datetime) -> Overview:
+    rollout = _view_rollout(fleet, observed, now)
+    servers = _view_servers(fleet, observed, now)
+    agents_wanted = bound_agents(fleet.spec.agents).clamp(
+        current_agents_size(fleet.status, rollout)
+    )
+    return Overview(
+        fleet=fleet,
+        observed=observed,
+        outcome=outcome,
+        now=now,
+        rollout=rollout,
+        agents_wanted=0 if fleet.is_deleting else agents_wanted,
+        agents_revision=agents_revision(fleet),
+        agents_selector=format_selector(tier_selector(fleet, Tier.AGENTS)),
+        servers=servers,
+        media_wanted=bound_media(fleet.spec.media).clamp(current_media_size(fleet.status, servers)),
+        media_revision=media_revision(fleet),
+        last_server=find_last_number(fleet.status, observed, created=outcome.created),
+        pools=_overview_pools(fleet, observed),
+    )
+
+
+def _overview_pools(fleet: Fleet, observed: Observed) -> tuple[Pool, ...]:
+    pools = []
+    if fleet.spec.media.redis.mode is RedisMode.EMBEDDED:
+        live = _find_deployment(fleet, observed, redis_name(fleet))
+        pools.append(Pool(Tier.REDIS, "redis", 1, live))
+    for spec in fleet.spec.speech:
+        live = _find_deployment(fleet, observed, speech_name(fleet, spec.name))
+        wanted = bound_speech(spec).clamp(current_speech_size(spec, fleet.status, live))
+        pools.append(Pool(Tier.SPEECH, f"speech {spec.name}", wanted, live))
+    if fleet.spec.evaluation is not None:
+        live = _find_deployment(fleet, observed, evaluation_name(fleet))
+        bounds = bound_evaluation(fleet.spec.evaluation)
+        wanted = bounds.clamp(current_evaluation_size(fleet.status, live))
+        pools.append(Pool(Tier.EVALUATION, "evaluation", 0 if fleet.is_deleting else wanted, live))
+    return tuple(pools)
+
+
+def _find_deployment(fleet: Fleet, observed: Observed, name: str) -> Child | None:
+    return find_child(observed, ObjectKey("Deployment", fleet.namespace, name), fleet.uid)

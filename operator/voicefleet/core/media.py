@@ -5,6 +5,7 @@ until its own counter has shown no room for a while; then its ReplicaSet is dele
 pod with it. Called by `planning`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -13,7 +14,8 @@ from voicefleet.api.reasons import Reason
 from voicefleet.api.status import VoiceFleetStatus
 from voicefleet.core.children import find_replicasets, template_label
 from voicefleet.core.servers import Server, number_of, view_servers
-from voicefleet.core.sizes import split_rollout
+from voicefleet.core.sizes import Targets, split_rollout
+from voicefleet.manifests import ObjectKey
 from voicefleet.model.decision import Decision
 from voicefleet.model.observed import Observed, Tier
 from voicefleet.model.plan import DeleteChild, ScaleChild
@@ -59,14 +61,24 @@ def view_fleet_servers(
     )
 
 
-def find_last_number(status: VoiceFleetStatus, observed: Observed) -> int:
-    """Return the highest number that any server of this fleet is known to have had."""
+def find_last_number(
+    status: VoiceFleetStatus, observed: Observed, *, created: Iterable[ObjectKey] = ()
+) -> int:
+    """Return the highest number that any server of this fleet is known to have had.
+
+    Args:
+        status: The last status, which remembers servers long gone.
+        observed: The servers there are.
+        created: Objects made since; the number is the end of a server's name.
+    """
+    names = [key.name.rpartition("-") for key in created if key.kind == "ReplicaSet"]
+    made = [int(end) for start, _, end in names if start.endswith("-media") and end.isdecimal()]
     numbers = [
         number_of(child)
         for child in observed.children.values()
         if child.key.kind == "ReplicaSet" and template_label(child, TIER) == Tier.MEDIA
     ]
-    return max([status.media.last_server, *numbers])
+    return max([status.media.last_server, *numbers, *made])
 
 
 def find_media_revisions(observed: Observed) -> frozenset[str]:
@@ -100,13 +112,11 @@ def decide_media(
         Servers to create, and surplus ones that are certainly empty. A server that does not
         tell its room count is taken to be busy.
     """
-    ready = sum(server.is_ready for server in servers.current)
-    old_ready = sum(server.is_ready for server in servers.old)
-    targets = split_rollout(wanted, new_ready=ready, old_ready=old_ready)
+    targets = _split(servers, wanted)
     create = tuple(
         last_number + 1 + index for index in range(max(0, targets.current - len(servers.current)))
     )
-    surplus = _choose_surplus(servers, wanted, ready=ready, targets_old=targets.old)
+    surplus = find_surplus(servers, wanted)
     leaving = tuple(server for server in surplus if server.is_empty)
     waiting = [server for server in surplus if not server.is_empty]
     count = len(servers.all)
@@ -152,21 +162,29 @@ def order_surplus(servers: tuple[Server, ...]) -> list[Server]:
     return sorted(servers, key=spare)
 
 
-def _choose_surplus(
-    servers: Servers, wanted: int, *, ready: int, targets_old: int
-) -> tuple[Server, ...]:
-    """Return the servers that are not wanted any more.
+def find_surplus(servers: Servers, wanted: int) -> tuple[Server, ...]:
+    """Return the servers that are not wanted any more, whether or not they are empty yet.
 
-    Old ones that serve leave one by one for each new Ready one; old ones that do not serve
+    Old ones that serve leave one by one for each new Ready one; old ones that do not run
     also have to make room for the surge.
     """
+    targets = _split(servers, wanted)
+    ready = sum(server.is_ready for server in servers.current)
     serving_surplus = max(0, len(servers.old) - max(0, wanted - ready))
-    idle_surplus = max(0, len(servers.old) - targets_old)
+    idle_surplus = max(0, len(servers.old) - targets.old)
     old = order_surplus(servers.old)
     chosen = old[:serving_surplus] + [
         server for server in old[serving_surplus:idle_surplus] if not server.is_running
     ]
     return (*order_surplus(servers.current)[: max(0, len(servers.current) - wanted)], *chosen)
+
+
+def _split(servers: Servers, wanted: int) -> Targets:
+    return split_rollout(
+        wanted,
+        new_ready=sum(server.is_ready for server in servers.current),
+        old_ready=sum(server.is_ready for server in servers.old),
+    )
 
 
 def _claim(server: Server) -> ScaleChild | None:

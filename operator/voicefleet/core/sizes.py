@@ -7,6 +7,7 @@ put its own number where `current` stands now. Called by `core/agents`, `core/me
 
 from dataclasses import dataclass
 
+from voicefleet.api.media import MediaSpec
 from voicefleet.api.reasons import Reason
 from voicefleet.api.voicefleet import AgentsSpec
 from voicefleet.model.decision import Decision
@@ -34,6 +35,11 @@ def bound_agents(spec: AgentsSpec) -> Bounds:
     """Return the bounds of un-cordoned workers; a floor above the minimum replaces it."""
     if spec.floor_replicas > spec.min_replicas:
         return Bounds(spec.floor_replicas, spec.max_replicas, low_field="floorReplicas")
+    return Bounds(spec.min_replicas, spec.max_replicas)
+
+
+def bound_media(spec: MediaSpec) -> Bounds:
+    """Return the bounds of the media servers."""
     return Bounds(spec.min_replicas, spec.max_replicas)
 
 

@@ -1,0 +1,79 @@
+"""One fleet as its status is going to describe it: what is wanted beside what was seen.
+
+`planning.report_fleet` puts it together; `core/status`, `core/conditions` and
+`core/capacity` read it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from voicefleet.core.agents import Rollout
+from voicefleet.core.media import Servers, find_surplus
+from voicefleet.core.servers import Server
+from voicefleet.core.workers import Worker
+from voicefleet.model.fleet import Fleet
+from voicefleet.model.observed import Child, Observed, Tier
+from voicefleet.model.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """An ordinary Deployment of the fleet: a speech pool, the evaluators, Redis."""
+
+    tier: Tier
+    name: str
+    """How sentences call it, for example `speech tts`."""
+    wanted: int
+    live: Child | None
+
+    @property
+    def replicas(self) -> int:
+        """Pods that exist."""
+        status = self.live.manifest.get("status") or {} if self.live is not None else {}
+        return int(status.get("replicas", 0))
+
+    @property
+    def ready(self) -> int:
+        """Pods that are Ready."""
+        return self.live.ready_replicas if self.live is not None else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """Everything a status is made of."""
+
+    fleet: Fleet
+    observed: Observed
+    outcome: Outcome
+    now: datetime
+    rollout: Rollout
+    agents_wanted: int
+    agents_revision: str
+    agents_selector: str
+    servers: Servers
+    media_wanted: int
+    media_revision: str
+    last_server: int
+    pools: tuple[Pool, ...]
+    """Redis, if it is the fleet's own, then speech in the order of the manifest, then
+    evaluation, if there is any."""
+
+    @property
+    def workers(self) -> tuple[Worker, ...]:
+        """Every worker that counts."""
+        return tuple(worker for workers in self.rollout.sets for worker in workers.workers)
+
+    @property
+    def cordoned(self) -> tuple[Worker, ...]:
+        """Workers that take no new sessions."""
+        return tuple(worker for worker in self.workers if worker.is_cordoned)
+
+    @property
+    def surplus_servers(self) -> tuple[Server, ...]:
+        """Media servers that leave once they are empty."""
+        return find_surplus(self.servers, self.media_wanted)
+
+    @property
+    def media_ready(self) -> int:
+        """Media servers that take calls."""
+        return sum(server.is_ready for server in self.servers.all)
