@@ -7,7 +7,7 @@ from support.api import Api
 from support.invalid_fleets import field_faults
 from support.law_cases import SMALL_SPEC, LawCase, a_fleet, law_cases, merged
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("installed")]
 
 AT_REST = {"paused": True, "deletionPolicy": "Now"}
 """An operator that happens to run makes no children of these fleets and lets them go at once."""
