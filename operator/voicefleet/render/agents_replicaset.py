@@ -97,12 +97,13 @@ def _container(fleet: Fleet, revision: str) -> Manifest:
 def _environment(fleet: Fleet, revision: str) -> list[Manifest]:
     agents = fleet.spec.agents
     keys = secret_name(fleet, SecretPurpose.MEDIA_KEYS)
+    # No LIVEKIT_AGENT_DEPLOYMENT: a server gives a worker with a deployment only the calls
+    # that ask for exactly that one, and callers' tokens do not know our revisions.
     return [
         env_value("LIVEKIT_URL", media_url(fleet)),
         env_secret("LIVEKIT_API_KEY", keys, "LIVEKIT_API_KEY"),
         env_secret("LIVEKIT_API_SECRET", keys, "LIVEKIT_API_SECRET"),
         env_value("LIVEKIT_AGENT_NAME", agents.agent_name),
-        env_value("LIVEKIT_AGENT_DEPLOYMENT", revision),
         env_value("VOICEFLEET_FLEET", fleet.name),
         env_value("VOICEFLEET_REVISION", revision),
         env_value("VOICEFLEET_BACKEND", "selfHosted"),

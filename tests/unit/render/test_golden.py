@@ -1,10 +1,10 @@
 """Every child of two fleets, byte for byte, as files that an engineer can read."""
 
 import pytest
+
 from support.fleets import a_full_fleet, a_minimal_fleet
 from support.golden import assert_matches, golden_files
 from support.rendered import all_children
-
 from voicefleet.api.labels import REVISION
 from voicefleet.manifests import Manifest
 from voicefleet.model.fleet import Fleet
