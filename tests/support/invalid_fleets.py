@@ -106,9 +106,9 @@ def field_faults(namespace: str) -> Iterator[tuple[str, Manifest]]:
 
 def law_faults(namespace: str) -> Iterator[tuple[str, Manifest]]:
     """Yield the refused manifest of every law that a single manifest can break."""
-    for case in law_cases():
+    for number, case in enumerate(law_cases()):
         if case.before is None:
-            yield case.law, case.fleet(case.refused, namespace)
+            yield case.law, case.fleet({"name": f"law-{number}", **case.refused}, namespace)
 
 
 def unplaceable_fleets(namespace: str) -> Iterator[tuple[str, Manifest]]:
