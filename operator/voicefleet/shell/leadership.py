@@ -82,7 +82,8 @@ class Leadership:
         while True:
             # Never past the deadline: a leader that cannot renew has to notice in time.
             await self._sleep(max(0.0, min(self._pause_seconds(), self._rest_seconds())))
-            await self._try()
+            if self._is_held:
+                await self._try()
             if not self._is_held:
                 holder = self._seen.holder if self._seen else ""
                 return f"the Lease belongs to {holder or 'nobody'} now"

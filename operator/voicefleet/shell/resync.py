@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from voicefleet.manifests import ObjectKey
 from voicefleet.ports import Clock, Cluster
+from voicefleet.shell.queue import Urgency, WorkQueue
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -24,7 +25,8 @@ class Resync:
     Args:
         cluster: Knows every fleet.
         clock: Measures the interval.
-        wake: Is called with each fleet that is due.
+        queue: Gets each fleet that is due, behind those that changed.
+        note_resync: Is told first, so that the cycle repeats also what cannot be observed.
         interval_seconds: Reads the configured interval, which may change while it runs.
         sleep: Waits between two looks.
     """
@@ -34,13 +36,15 @@ class Resync:
         *,
         cluster: Cluster,
         clock: Clock,
-        wake: Callable[[ObjectKey], None],
+        queue: WorkQueue,
+        note_resync: Callable[[ObjectKey], None],
         interval_seconds: Callable[[], float],
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._cluster = cluster
         self._clock = clock
-        self._wake = wake
+        self._queue = queue
+        self._note_resync = note_resync
         self._interval_seconds = interval_seconds
         self._sleep = sleep
         self._looked_at = clock.monotonic()
@@ -58,7 +62,8 @@ class Resync:
         for key in find_due(
             self._cluster.fleet_keys(), interval, since=before, until=self._looked_at
         ):
-            self._wake(key)
+            self._note_resync(key)
+            self._queue.add(key, urgency=Urgency.RESYNC)
 
 
 def find_due(

@@ -1,0 +1,186 @@
+"""Makes the parts of a running operator and hands the adapters to the shell.
+
+The only place that knows both sides. Called by `handlers/process`.
+"""
+
+import random
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from voicefleet.adapters.clock import SystemClock
+from voicefleet.adapters.kubernetes.cluster import KubernetesCluster
+from voicefleet.adapters.kubernetes.credentials import Credentials
+from voicefleet.adapters.kubernetes.events import KubernetesRecorder
+from voicefleet.adapters.kubernetes.lease import KubernetesLeaseStore
+from voicefleet.adapters.kubernetes.session import ApiSession
+from voicefleet.adapters.livekit import PrometheusMediaServers
+from voicefleet.adapters.secrets import InstallKeySecrets
+from voicefleet.adapters.telemetry import Telemetry, serve_metrics
+from voicefleet.adapters.workers import HttpWorkers
+from voicefleet.handlers.fleets import Wiring
+from voicefleet.handlers.health import Health
+from voicefleet.handlers.platform import PlatformFile
+from voicefleet.shell.apply import Executor
+from voicefleet.shell.crew import Crew
+from voicefleet.shell.leadership import Leadership
+from voicefleet.shell.observe import Observer
+from voicefleet.shell.queue import WorkQueue
+from voicefleet.shell.reconcile import Reconciler, Surroundings
+from voicefleet.shell.report import Reporter
+from voicefleet.shell.resync import Resync
+
+LEASE_NAME = "voicefleet"
+"""The one Lease; the operator's Role names it."""
+
+jitter: Callable[[], float] = random.random
+"""Spreads the retries of many clients; nothing secret depends on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What the command line decides."""
+
+    config: Path
+    install_key: Path
+    kubeconfig: Path | None
+    metrics_port: int
+    liveness_port: int
+    lease_namespace: str | None
+    identity: str
+
+
+@dataclass(frozen=True, slots=True)
+class Adapters:
+    """The outside world, opened."""
+
+    credentials: Credentials
+    clock: SystemClock
+    telemetry: Telemetry
+    session: ApiSession
+    cluster: KubernetesCluster
+    workers: HttpWorkers
+    servers: PrometheusMediaServers
+    secrets: InstallKeySecrets
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """Everything that runs, wired."""
+
+    adapters: Adapters
+    leadership: Leadership
+    crew: Crew
+    resync: Resync
+    wiring: Wiring
+    namespaces: tuple[str, ...]
+
+
+async def make_parts(options: RunOptions, credentials: Credentials, stack: AsyncExitStack) -> Parts:
+    """Make everything; the stack closes every connection at the end."""
+    platform = PlatformFile(options.config)
+    clock = SystemClock()
+    queue = WorkQueue(clock, jitter=jitter)
+    adapters = await open_adapters(
+        options, credentials, stack, queue=queue, namespaces=platform().namespaces
+    )
+    return wire_parts(options, adapters, queue=queue, platform=platform)
+
+
+async def open_adapters(
+    options: RunOptions,
+    credentials: Credentials,
+    stack: AsyncExitStack,
+    *,
+    queue: WorkQueue,
+    namespaces: tuple[str, ...],
+) -> Adapters:
+    """Open the connections to the outside world; changes there go to the queue."""
+    secrets = InstallKeySecrets.from_file(options.install_key)
+    clock, telemetry = SystemClock(), Telemetry()
+    telemetry.include_process_metrics()
+    session = await stack.enter_async_context(
+        ApiSession(credentials, telemetry=telemetry, jitter=jitter)
+    )
+    workers = await stack.enter_async_context(
+        HttpWorkers(clock=clock, wake=queue.add, jitter=jitter)
+    )
+    servers = await stack.enter_async_context(PrometheusMediaServers(clock=clock))
+    everywhere = "0.0.0.0"  # noqa: S104 - a pod has no other address known in advance
+    await stack.enter_async_context(
+        serve_metrics(telemetry, host=everywhere, port=options.metrics_port)
+    )
+    cluster = KubernetesCluster(
+        session,
+        clock=clock,
+        telemetry=telemetry,
+        jitter=jitter,
+        on_change=queue.add,
+        namespaces=namespaces,
+    )
+    return Adapters(credentials, clock, telemetry, session, cluster, workers, servers, secrets)
+
+
+def wire_parts(
+    options: RunOptions, adapters: Adapters, *, queue: WorkQueue, platform: PlatformFile
+) -> Parts:
+    """Hand the adapters to the shell."""
+    cluster, clock, credentials = adapters.cluster, adapters.clock, adapters.credentials
+    lease = KubernetesLeaseStore(
+        adapters.session,
+        namespace=options.lease_namespace or credentials.namespace,
+        name=LEASE_NAME,
+    )
+    leadership = Leadership(lease, clock, identity=options.identity, jitter=jitter)
+    reconciler = Reconciler(
+        make_surroundings(options, adapters, leadership, queue=queue, platform=platform)
+    )
+    health = Health(queue, lambda: cluster.silence_seconds, leadership.may_write)
+    return Parts(
+        adapters=adapters,
+        leadership=leadership,
+        crew=Crew(queue, reconciler.reconcile, adapters.telemetry),
+        resync=Resync(
+            cluster=cluster,
+            clock=clock,
+            queue=queue,
+            note_resync=reconciler.note_resync,
+            interval_seconds=lambda: platform().resync_seconds,
+        ),
+        wiring=Wiring(cluster.fleets, queue, credentials, health.check),
+        namespaces=platform().namespaces,
+    )
+
+
+def make_surroundings(
+    options: RunOptions,
+    adapters: Adapters,
+    leadership: Leadership,
+    *,
+    queue: WorkQueue,
+    platform: PlatformFile,
+) -> Surroundings:
+    """Return what the cycles work with."""
+    cluster, clock, meter = adapters.cluster, adapters.clock, adapters.telemetry
+    recorder = KubernetesRecorder(adapters.session, clock=clock, instance=options.identity)
+    return Surroundings(
+        cluster=cluster,
+        workers=adapters.workers,
+        secrets=adapters.secrets,
+        clock=clock,
+        meter=meter,
+        queue=queue,
+        observer=Observer(
+            cluster=cluster, workers=adapters.workers, servers=adapters.servers, clock=clock
+        ),
+        executor=Executor(
+            cluster=cluster,
+            workers=adapters.workers,
+            secrets=adapters.secrets,
+            meter=meter,
+            may_write=leadership.may_write,
+        ),
+        reporter=Reporter(cluster=cluster, recorder=recorder, meter=meter, clock=clock),
+        platform=platform,
+    )
