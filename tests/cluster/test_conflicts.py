@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+
 from support.api import Api, Manifest, eventually
 from support.cluster_fixtures import operator_for
 from support.fault_proxy import FaultProxy
 from support.manifests import a_fleet_manifest, is_settled, with_evaluation, with_speech
-
 from voicefleet_localcluster.operator_process import OperatorProcess
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -83,8 +83,7 @@ def test_a_conflict_on_any_single_write_converges(api: Api, proxied, new_namespa
     for namespace in disturbed:
         eventually(
             f"write {disturbed.index(namespace) + 1} of {count} healed",
-            lambda namespace=namespace: _ready(api, namespace)
-            and _shape(api, namespace) == wanted,
+            lambda namespace=namespace: _ready(api, namespace) and _shape(api, namespace) == wanted,
             seconds=90,
         )
     assert len(spoiled) >= count - 2, "almost every write must have been spoiled once"

@@ -1,6 +1,7 @@
 """Deleting a fleet ends no call, and leaves nothing behind."""
 
 import pytest
+
 from support.api import Api, eventually
 from support.manifests import a_fleet_manifest, is_settled, with_evaluation, with_speech
 

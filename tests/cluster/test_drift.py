@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+
 from support.api import Api, Manifest, eventually
 from support.manifests import a_fleet_manifest, is_settled, with_evaluation, with_speech
 

@@ -3,6 +3,7 @@
 from itertools import product
 
 import pytest
+
 from support.api import Api, eventually
 from support.manifests import (
     a_fleet_manifest,

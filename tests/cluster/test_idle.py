@@ -3,6 +3,7 @@
 import time
 
 import pytest
+
 from support.api import CHILD_KINDS, Api, eventually
 from support.manifests import a_fleet_manifest, is_settled, with_evaluation, with_speech
 

@@ -1,6 +1,7 @@
 """No manifest, however broken, brings the operator down or hurts another fleet."""
 
 import pytest
+
 from support.api import Api, eventually
 from support.invalid_fleets import invalid_fleets
 from support.manifests import a_fleet_manifest, condition, is_settled
@@ -28,9 +29,13 @@ def test_every_invalid_manifest_is_refused_or_ends_in_a_condition(
     for what, name in accepted:
         eventually(
             f"a condition tells of: {what}",
-            lambda name=name: condition(api.get("VoiceFleet", namespace, name), "Stalled")
-            or condition(api.get("VoiceFleet", namespace, name), "CapacityAvailable").get("status")
-            == "False",
+            lambda name=name: (
+                condition(api.get("VoiceFleet", namespace, name), "Stalled")
+                or condition(api.get("VoiceFleet", namespace, name), "CapacityAvailable").get(
+                    "status"
+                )
+                == "False"
+            ),
             seconds=30,
         )
 

@@ -7,6 +7,7 @@ operator do.
 import json
 
 import pytest
+
 from support.chart import rules_of_operator
 
 pytestmark = pytest.mark.cluster
@@ -72,9 +73,9 @@ def test_secrets_are_only_ever_created(cluster, operator):
     verbs = {verb for _, resource, verb in _used(cluster) if resource == "secrets"}
 
     assert verbs == {"create"}
-    assert {verb for _, resource, verb in _granted(rules_of_operator()) if resource == "secrets"} == {
-        "create"
-    }
+    assert {
+        verb for _, resource, verb in _granted(rules_of_operator()) if resource == "secrets"
+    } == {"create"}
 
 
 def test_there_is_no_wildcard():

@@ -1,6 +1,7 @@
 """A new template never ends a call on the old one."""
 
 import pytest
+
 from support.api import Api, Manifest, eventually
 from support.manifests import NEXT_IMAGE, a_fleet_manifest, is_settled
 
@@ -40,8 +41,10 @@ def test_a_new_image_replaces_idle_workers(api: Api, operator, world, namespace:
 
     eventually(
         "only new workers",
-        lambda: {_image(pod) for pod in _pods(api, namespace).values()} == {NEXT_IMAGE}
-        and len(_pods(api, namespace)) == len(before),
+        lambda: (
+            {_image(pod) for pod in _pods(api, namespace).values()} == {NEXT_IMAGE}
+            and len(_pods(api, namespace)) == len(before)
+        ),
         seconds=60,
     )
     eventually("Ready", lambda: _settled(api, namespace), seconds=30)
@@ -58,8 +61,10 @@ def test_a_new_image_never_touches_a_busy_worker(api: Api, operator, world, name
 
     eventually(
         "all idle ones replaced",
-        lambda: sum(_image(pod) == NEXT_IMAGE for pod in _pods(api, namespace).values()) == 3
-        and len(_pods(api, namespace)) == 4,
+        lambda: (
+            sum(_image(pod) == NEXT_IMAGE for pod in _pods(api, namespace).values()) == 3
+            and len(_pods(api, namespace)) == 4
+        ),
         seconds=60,
     )
     assert busy in _pods(api, namespace)

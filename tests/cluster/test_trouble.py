@@ -1,6 +1,7 @@
 """What the cluster refuses ends in a condition that names the reason and the object."""
 
 import pytest
+
 from support.api import Api, Manifest, eventually
 from support.manifests import a_fleet_manifest, condition, is_settled, with_spec
 

@@ -46,7 +46,7 @@ class Api:
 
     def __init__(self, kubeconfig: Path) -> None:
         """Read server, trust and identity from a kubeconfig with inline data or file paths."""
-        config = yaml.safe_load(kubeconfig.readtext_of())
+        config = yaml.safe_load(kubeconfig.read_text())
         self.server = config["clusters"][0]["cluster"]["server"]
         user = config["users"][0]["user"]
         headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
@@ -57,6 +57,10 @@ class Api:
             timeout=30,
             trust_env=False,
         )
+
+    def close(self) -> None:
+        """Close the connections; `contextlib.closing` does it at the end of a fixture."""
+        self._http.close()
 
     def path(self, kind: str, namespace: str, name: str = "") -> str:
         """Return the path of a collection or of one object."""
@@ -141,8 +145,8 @@ def _trust(cluster: Manifest, user: Manifest) -> ssl.SSLContext | bool:
     if "client-certificate" in user or "client-certificate-data" in user:
         with tempfile.TemporaryDirectory() as folder:
             certificate, key = Path(folder, "tls.crt"), Path(folder, "tls.key")
-            certificate.writetext_of(text_of(user, "client-certificate"))
-            key.writetext_of(text_of(user, "client-key"))
+            certificate.write_text(text_of(user, "client-certificate"))
+            key.write_text(text_of(user, "client-key"))
             context.load_cert_chain(certificate, key)
     return context
 
@@ -151,4 +155,4 @@ def text_of(section: Manifest, field: str) -> str:
     """Return a kubeconfig field that is either inline in base64 or the path of a file."""
     if f"{field}-data" in section:
         return base64.b64decode(section[f"{field}-data"]).decode()
-    return Path(section[field]).readtext_of()
+    return Path(section[field]).read_text()

@@ -3,11 +3,12 @@
 import itertools
 import os
 from collections.abc import Callable, Iterator
+from contextlib import closing
 
 import pytest
+
 from support.api import Api
 from support.chart import install_chart
-
 from voicefleet_localcluster.cluster import LocalCluster
 from voicefleet_localcluster.installation import Installation
 from voicefleet_localcluster.operator_process import OperatorProcess
@@ -27,9 +28,10 @@ def cluster() -> Iterator[LocalCluster]:
 
 
 @pytest.fixture(scope="session")
-def api(cluster: LocalCluster) -> Api:
+def api(cluster: LocalCluster) -> Iterator[Api]:
     """Return the API server as its administrator sees it."""
-    return Api(cluster.kubeconfig)
+    with closing(Api(cluster.kubeconfig)) as api:
+        yield api
 
 
 @pytest.fixture(scope="session")
@@ -39,9 +41,7 @@ def world(cluster: LocalCluster):
 
 
 @pytest.fixture(scope="session")
-def installed(
-    cluster: LocalCluster, tmp_path_factory: pytest.TempPathFactory
-) -> Installation:
+def installed(cluster: LocalCluster, tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """Return what the chart's own identity needs to run the operator."""
     return install_chart(cluster, tmp_path_factory.mktemp("operator"), {"resyncSeconds": 30})
 
@@ -103,5 +103,3 @@ def new_namespace(api: Api) -> Iterator[Callable[[], str]]:
 def namespace(new_namespace: Callable[[], str]) -> str:
     """Return one new namespace."""
     return new_namespace()
-
-

@@ -15,6 +15,7 @@ from typing import Self
 
 import yaml
 from aiohttp import ClientResponse, ClientSession, ClientTimeout, TCPConnector, web
+
 from support.api import text_of
 
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
