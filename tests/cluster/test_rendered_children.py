@@ -11,7 +11,7 @@ from voicefleet.manifests import Manifest, is_contained
 from voicefleet.model.fleet import Fleet
 from voicefleet.render.names import agents_service_account_name
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("installed")]
 
 FLEETS = {
     "minimal": a_minimal_fleet(),
@@ -19,15 +19,13 @@ FLEETS = {
     "evaluation-preferred": with_spec(a_full_fleet(), "evaluation.spot", "Preferred"),
     "evaluation-never": with_spec(a_full_fleet(), "evaluation.spot", "Never"),
 }
-RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 HARDENING = ("allowPrivilegeEscalation", "capabilities", "runAsNonRoot", "seccompProfile")
 """Words in which the API server complains about what every pod must have."""
 
 
 @pytest.fixture(params=FLEETS.values(), ids=FLEETS)
 def fleet(request: pytest.FixtureRequest, api: Api, namespace: str) -> Fleet:
-    """Return a fleet that exists in a restricted namespace and that no operator acts on."""
-    api.patch("Namespace", "", namespace, {"metadata": {"labels": RESTRICTED}})
+    """Return a fleet in a namespace that enforces `restricted`; no operator acts on it."""
     written = {**request.param.spec.to_manifest(), "paused": True, "deletionPolicy": "Now"}
     stored = api.create(
         {
