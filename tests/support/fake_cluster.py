@@ -112,6 +112,8 @@ class FakeCluster:
         """Do what the port says."""
         if key not in self._objects:
             raise ConflictError(f"{key} is gone")
+        if replicas < 0:
+            raise RefusedError(f"{key}: replicas {replicas}", status=422, reason="Invalid")
         live = self._objects[key].manifest["metadata"]["resourceVersion"]
         if resource_version not in {None, live}:
             raise ConflictError(f"{key} is at version {live}, not {resource_version}")

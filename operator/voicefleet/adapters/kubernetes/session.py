@@ -36,6 +36,10 @@ RETRY_AFTER_SECONDS_MAX = 30.0
 """Longest pause that a server's Retry-After is obeyed for; the queue waits longer than that."""
 
 
+CLOSING_SECONDS = 0.05
+"""How long the event loop is given to let go of the last sockets."""
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """How often and how patiently one request is tried.
@@ -93,6 +97,8 @@ class ApiSession:
         """Close every connection."""
         await self._requests.close()
         await self._watches.close()
+        # A TLS connection that was cancelled in its handshake is closed a few rounds later.
+        await asyncio.sleep(CLOSING_SECONDS)
 
     async def request(self, call: Call, policy: RetryPolicy | None = None) -> Manifest:
         """Send a call and return the object the server answers with.
