@@ -83,6 +83,11 @@ def _add_release(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument("--namespace", "-n", metavar="NAMESPACE", help="only the fleets in it")
     which.add_argument("--all", action="store_true", help="the fleets of all watched namespaces")
+    parser.add_argument(
+        "--stop",
+        metavar="NAMESPACE/DEPLOYMENT",
+        help="scale this operator to zero first: one that runs would hold its fleets again",
+    )
     parser.set_defaults(command=run_release)
 
 
@@ -147,7 +152,10 @@ def run_release(options: argparse.Namespace) -> int:
     from voicefleet.cli.release import release_fleets  # noqa: PLC0415 - see the module docstring
 
     return release_fleets(
-        namespace=options.namespace, config=options.config, kubeconfig=options.kubeconfig
+        namespace=options.namespace,
+        config=options.config,
+        kubeconfig=options.kubeconfig,
+        stop=options.stop,
     )
 
 

@@ -75,8 +75,9 @@ def test_uninstalling_releases_fleets_before_their_rights_go():
     """A fleet with our finalizer and no operator could never be deleted again."""
     order = [hook["kind"] for hook in hooks(render_chart())]
 
-    assert order.index("ServiceAccount") < order.index("Job")
-    assert order.index("ClusterRole") < order.index("ClusterRoleBinding") < order.index("Job")
+    assert order[-1] == "Job"
+    assert set(order[:3]) == {"ServiceAccount", "ClusterRole", "Role"}
+    assert set(order[3:-1]) == {"ClusterRoleBinding", "RoleBinding"}
 
 
 def test_hooks_leave_nothing_behind_but_a_failed_attempt():
@@ -92,4 +93,14 @@ def test_the_release_job_ends():
     job = next(manifest for manifest in render_chart() if manifest["kind"] == "Job")
 
     assert job["spec"]["activeDeadlineSeconds"] == 120
-    assert job["spec"]["template"]["spec"]["containers"][0]["args"][:2] == ["release", "--all"]
+
+
+def test_the_release_job_first_stops_the_operator_that_is_uninstalled():
+    """One that runs would put its finalizer back, and the fleet could never be deleted."""
+    manifests = render_chart(fullnameOverride="calls")
+
+    job = next(manifest for manifest in manifests if manifest["kind"] == "Job")
+    deployment = find(manifests, "Deployment")["metadata"]
+    arguments = job["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert arguments[:2] == ["release", "--all"]
+    assert f"--stop={deployment['namespace']}/{deployment['name']}" in arguments

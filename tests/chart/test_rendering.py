@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from support.chart import CHART, find, render_chart
+from voicefleet.__main__ import DEFAULT_CONFIG, make_parser
 from voicefleet.settings import Platform, PlatformImages, parse_platform
 from voicefleet_localcluster.installation import is_hook
 
@@ -177,6 +178,16 @@ def test_the_arguments_point_at_files_that_are_mounted():
         for item in part.get("items", [])
     }
     assert {arguments["--config"], arguments["--install-key"]} <= files
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "Job"])
+def test_the_operator_understands_its_arguments(kind: str):
+    """An argument that the command line does not know is a crash loop at the first start."""
+    manifests = render_chart(logLevel="debug", logFormat="text")
+
+    pod = next(m for m in manifests if m["kind"] == kind)["spec"]["template"]["spec"]
+    options = make_parser().parse_args(pod["containers"][0]["args"])
+    assert options.config == DEFAULT_CONFIG
 
 
 def test_probes_ask_the_port_that_the_operator_is_told_to_open():

@@ -89,14 +89,23 @@ def test_the_lease_can_be_taken_by_name_only():
     assert unnamed == {"create"}
 
 
-def test_the_uninstall_hook_may_only_release_fleets():
-    """It runs once, with nobody watching."""
+def test_the_uninstall_hook_may_stop_the_operator_and_release_fleets():
+    """It runs once, with nobody watching; one Deployment by name is all it can touch."""
     rules = rules_of(render_chart(), "voicefleet-release")
 
-    granted = {resource for rule in rules for resource in rule["resources"]}
-    assert verbs_on(rules, "voicefleets") == {"get", "list", "patch"}
-    assert "secrets" not in granted
-    assert "pods" not in granted
+    granted = {
+        (resource, verb): rule.get("resourceNames")
+        for rule in rules
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    assert granted == {
+        ("voicefleets", "get"): None,
+        ("voicefleets", "list"): None,
+        ("voicefleets", "patch"): None,
+        ("deployments/scale", "patch"): ["voicefleet"],
+        ("leases", "get"): ["voicefleet"],
+    }
 
 
 def test_editors_may_write_fleets_and_viewers_may_not():
