@@ -19,13 +19,18 @@ NETWORKS = range(64, 255)
 """Second numbers to choose from; resolvers and other software like 127.0.x and 127.1.x."""
 DOORSTEP_PORT = 8081
 """Every world listens at 127.x.0.1 on this port, which tells other clusters that x is taken."""
-BLOCK_SIZE = 4
-"""A /22 spans four third numbers: 1,022 pod addresses for each node."""
+BLOCKS = 15
+"""Pods get their addresses from 127.x.16.0/20, 127.x.32.0/20 … 127.x.240.0/20 in turn; what is
+below belongs to the nodes."""
 
 
-def pod_cidr(network: int, node: int) -> str:
-    """Return the addresses of the pods on the node with this number, counted from 1."""
-    return f"127.{network}.{node * BLOCK_SIZE}.0/22"
+def pod_block(network: int, number: int) -> str:
+    """Return the addresses that kwok gives out in its run of this number, counted from 1.
+
+    Each run gets another block of 4,094, because kwok does not look at the addresses that
+    pods already have: from the same block it would give them out twice.
+    """
+    return f"127.{network}.{((number - 1) % BLOCKS + 1) * 16}.0/20"
 
 
 def node_address(network: int, node: int) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from voicefleet_localcluster.addresses import pod_block
 from voicefleet_localcluster.certificates import (
     FRONT_PROXY_AUTHORITY,
     MAIN_AUTHORITY,
@@ -18,8 +19,10 @@ from voicefleet_localcluster.options import ClusterRecord
 from voicefleet_localcluster.stages import render_stages
 
 LOOPBACK: Final = "127.0.0.1"
-NODE_LEASE_SECONDS: Final = "40"
+NODE_LEASE_SECONDS: Final = 40
 """The kubelet's own default; without a Lease the node controller calls a node dead."""
+KWOK_PARALLELISM: Final = 16
+"""Objects that kwok changes at the same time; its default of 4 makes a thousand slow."""
 CONTROLLER_QPS: Final = "1000"
 """The controller manager's default of 20 pods a second would be what every test waits for."""
 HPA_SYNC_SECONDS: Final = 2
@@ -125,16 +128,13 @@ def scheduler_command(program: Path, layout: Layout, record: ClusterRecord) -> C
     )
 
 
-def kwok_command(program: Path, layout: Layout, record: ClusterRecord) -> Command:
-    """Return kwok's command line."""
+def kwok_command(program: Path, layout: Layout) -> Command:
+    """Return kwok's command line; everything else is in its two files."""
     return (
         str(program),
         f"--config={layout.configuration / 'kwok.yaml'}",
+        f"--config={layout.kwok_options}",
         f"--kubeconfig={layout.client_kubeconfig('kwok')}",
-        "--manage-all-nodes=true",
-        f"--node-ip={LOOPBACK}",
-        f"--node-lease-duration-seconds={NODE_LEASE_SECONDS}",
-        f"--server-address={LOOPBACK}:{record.ports.kwok}",
     )
 
 
@@ -150,6 +150,30 @@ def render_configuration(layout: Layout, record: ClusterRecord) -> Mapping[str, 
         "scheduler.json": _json(_scheduler_configuration(layout)),
         "kwok.yaml": _kwok_configuration(record),
     }
+
+
+def render_kwok_options(record: ClusterRecord, run: int) -> str:
+    """Return kwok's options for its run of this number.
+
+    What an options file does not mention is zero, not kwok's default, so it says everything.
+    """
+    return _json(
+        {
+            "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
+            "kind": "KwokConfiguration",
+            "options": {
+                "cidr": pod_block(record.network, run),
+                "nodeIP": LOOPBACK,
+                "manageAllNodes": True,
+                "nodeLeaseDurationSeconds": NODE_LEASE_SECONDS,
+                "serverAddress": f"{LOOPBACK}:{record.ports.kwok}",
+                "podPlayStageParallelism": KWOK_PARALLELISM,
+                "nodePlayStageParallelism": KWOK_PARALLELISM,
+                "nodeLeaseParallelism": KWOK_PARALLELISM,
+                "podsOnNodeSyncParallelism": KWOK_PARALLELISM,
+            },
+        }
+    )
 
 
 def _audit_policy() -> dict[str, Any]:

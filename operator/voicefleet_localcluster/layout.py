@@ -53,6 +53,16 @@ class Layout:
         return self.root / "config"
 
     @property
+    def kwok_options(self) -> Path:
+        """What kwok was told for its present run."""
+        return self.configuration / "kwok-options.yaml"
+
+    @property
+    def kwok_runs(self) -> Path:
+        """How often kwok was started."""
+        return self.root / "kwok-runs"
+
+    @property
     def audit_log(self) -> Path:
         """One JSON line for each request to the API server."""
         return self.root / "audit.log"

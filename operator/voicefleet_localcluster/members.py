@@ -48,7 +48,7 @@ def program_of(
         case "kube-scheduler":
             command = commands.scheduler_command(binaries[name], layout, record)
         case "kwok":
-            command = commands.kwok_command(binaries[name], layout, record)
+            command = commands.kwok_command(binaries[name], layout)
         case _:
             command = commands.world_command(sys.executable, layout)
             environment["PYTHONPATH"] = str(PACKAGE_ROOT)

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from voicefleet_localcluster.addresses import node_address, pod_cidr
+from voicefleet_localcluster.addresses import node_address
 from voicefleet_localcluster.options import ClusterRecord
 
 Manifest = dict[str, Any]
@@ -14,7 +14,7 @@ SPOT_LABELS: Final = {"voicefleet.dev/spot": "true"}
 SPOT_TAINT: Final = {"key": "voicefleet.dev/spot", "value": "true", "effect": "NoSchedule"}
 """As clouds mark nodes that they may take back: only pods that tolerate it are placed there."""
 AMOUNTS: Final = {"cpu": "64", "memory": "256Gi", "ephemeral-storage": "1Ti", "pods": "500"}
-"""Room for 500 pods per node; the addresses of a node suffice for twice as many."""
+"""Room for 500 pods on each node."""
 
 
 def render_nodes(record: ClusterRecord) -> list[Manifest]:
@@ -41,13 +41,12 @@ def _render_node(network: int, place: int, *, kind: str, name: str) -> Manifest:
         "topology.kubernetes.io/zone": f"local-{place % 3 + 1}",
         **{"gpu": GPU_LABELS, "spot": SPOT_LABELS}.get(kind, {}),
     }
-    cidr = pod_cidr(network, place)
     taints = [SPOT_TAINT] if kind == "spot" else []
     return {
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": name, "labels": labels},
-        "spec": {"podCIDR": cidr, "podCIDRs": [cidr], "taints": taints},
+        "spec": {"taints": taints},
         "status": {
             "addresses": [
                 {"type": "InternalIP", "address": node_address(network, place)},

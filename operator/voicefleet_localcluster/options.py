@@ -16,8 +16,8 @@ from voicefleet_localcluster.errors import LocalClusterError
 RECORD_VERSION = 1
 NAME_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 SOFTWARE = f"Kubernetes {versions.KUBERNETES}, etcd {versions.ETCD}, kwok {versions.KWOK}"
-NODES_MAX = 63
-"""Nodes share 127.x.0.0/16 in blocks of /22, and the first block holds their own addresses."""
+NODES_MAX = 200
+"""Their own addresses are 127.x.1.1 to 127.x.1.200; 500 pods each is more than one machine can."""
 POD_SECONDS_MAX = 3600.0
 
 

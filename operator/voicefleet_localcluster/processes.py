@@ -19,6 +19,7 @@ STOP_SECONDS = 4.0
 """The API server waits for open watches for up to a minute; nobody needs it to."""
 POLL_SECONDS = 0.02
 LOG_LINES = 8
+LINE_WIDTH = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +103,10 @@ def stop(identity_files: Sequence[Path], *, seconds: float = STOP_SECONDS) -> in
 
 
 def last_lines(log: Path, count: int = LOG_LINES) -> tuple[str, ...]:
-    """Return the end of a log file, each line cut to a readable width."""
+    """Return the end of a log file, the end of long lines only: there the error is."""
     try:
         with log.open(errors="replace") as lines:
-            return tuple(line.rstrip()[:240] for line in deque(lines, maxlen=count))
+            return tuple(line.rstrip()[-LINE_WIDTH:] for line in deque(lines, maxlen=count))
     except OSError:
         return ()
 

@@ -10,9 +10,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from voicefleet_localcluster import addresses, certificates, commands, members, processes
+from voicefleet_localcluster import (
+    addresses,
+    certificates,
+    commands,
+    members,
+    processes,
+    readiness,
+)
 from voicefleet_localcluster.binaries import ensure_programs
-from voicefleet_localcluster.client import AnswerError, JsonClient, client_with_certificate
+from voicefleet_localcluster.client import JsonClient, client_with_certificate
 from voicefleet_localcluster.errors import LocalClusterError
 from voicefleet_localcluster.kubeconfig import Login, render_certificate_login
 from voicefleet_localcluster.layout import Layout, state_folder
@@ -24,8 +31,6 @@ from voicefleet_localcluster.targets import CLUSTER_PROGRAMS
 READY_SECONDS = 60.0
 """Twenty times what each step takes on two idle cores; a busy CI machine needs some of it."""
 POLL_SECONDS = 0.05
-CONFLICT = 409
-NOT_FOUND = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +76,9 @@ def bring_up(layout: Layout, options: ClusterOptions, progress: Progress) -> Set
     setup = Setup(layout, _prepare(layout, options, progress), binaries, progress)
     _write_files(setup)
     for name in members.members_of(setup.record):
-        if name in READY_CHECKS:
-            _ensure_member(setup, name)
+        start_member(setup, name)
     _ensure_nodes(setup)
     return setup
-
-
-def start_member(setup: Setup, name: str) -> None:
-    """Start one process and wait until it serves; a running one is left alone."""
-    _ensure_member(setup, name)
 
 
 def stop_members(
@@ -162,22 +161,37 @@ def _write_if_changed(path: Path, text: str) -> bool:
     return True
 
 
-def _ensure_member(setup: Setup, name: str) -> None:
+def start_member(setup: Setup, name: str) -> None:
+    """Start one process and wait until it serves; a running one is left alone."""
     program = members.program_of(name, setup.layout, setup.record, setup.binaries)
     with setup.progress.step(name) as step:
         running = processes.find(program.identity_file)
+        if running is None and name == members.KWOK:
+            _prepare_kwok(setup)
         identity = running or processes.start(program)
-        _wait(lambda: READY_CHECKS[name](setup), identity, program)
+        _wait(lambda: readiness.is_ready(name, setup.api, setup.record), identity, program)
         verb = "already running" if running else "started"
         step.detail = f"{verb}, process {identity.pid}"
 
 
+def _prepare_kwok(setup: Setup) -> None:
+    """Give a new kwok addresses of its own, and take the Leases of the old one away.
+
+    With them it would do nothing for 40 s, until they expire.
+    """
+    layout = setup.layout
+    run = int(layout.kwok_runs.read_text()) + 1 if layout.kwok_runs.exists() else 1
+    layout.kwok_runs.write_text(str(run))
+    layout.kwok_options.write_text(commands.render_kwok_options(setup.record, run))
+    setup.api.call("DELETE", readiness.LEASES)
+
+
 def _wait(
-    check: Callable[[], bool], identity: processes.Identity, program: processes.Program
+    is_done: Callable[[], bool], identity: processes.Identity, program: processes.Program
 ) -> None:
-    """Wait until a check succeeds, the process ends, or patience does."""
+    """Wait until something is done, the process ends, or patience does."""
     deadline = time.monotonic() + READY_SECONDS
-    while not _succeeds(check):
+    while not is_done():
         if not processes.is_running(identity):
             raise processes.failure(program, f"(process {identity.pid}) ended while starting")
         if time.monotonic() > deadline:
@@ -187,86 +201,23 @@ def _wait(
         time.sleep(POLL_SECONDS)
 
 
-def _succeeds(check: Callable[[], bool]) -> bool:
-    try:
-        return check()
-    except (OSError, AnswerError):
-        return False
-
-
-def _is_etcd_ready(setup: Setup) -> bool:
-    answer = JsonClient(f"http://127.0.0.1:{setup.record.ports.etcd}").call("GET", "/health")
-    return bool(answer["health"] == "true")
-
-
-def _is_api_ready(setup: Setup) -> bool:
-    return bool(setup.api.call("GET", "/readyz") == "ok")
-
-
-def _are_controllers_ready(setup: Setup) -> bool:
-    """Say whether they did their first work: the account that every pod needs."""
-    setup.api.call("GET", "/api/v1/namespaces/default/serviceaccounts/default")
-    return _is_healthy(setup, setup.record.ports.controllers)
-
-
-def _is_scheduler_ready(setup: Setup) -> bool:
-    return _is_healthy(setup, setup.record.ports.scheduler)
-
-
-def _is_healthy(setup: Setup, port: int) -> bool:
-    client = JsonClient(f"https://127.0.0.1:{port}", setup.api.tls)
-    return bool(client.call("GET", "/healthz") == "ok")
-
-
-def _is_kwok_ready(setup: Setup) -> bool:
-    kwok = JsonClient(f"http://127.0.0.1:{setup.record.ports.kwok}")
-    return bool(kwok.call("GET", "/healthz") == "ok")
-
-
-def _is_world_ready(setup: Setup) -> bool:
-    JsonClient(f"http://127.0.0.1:{setup.record.ports.world}").call("GET", "/healthz")
-    return True
-
-
-READY_CHECKS: Mapping[str, Callable[[Setup], bool]] = {
-    members.ETCD: _is_etcd_ready,
-    members.API_SERVER: _is_api_ready,
-    members.CONTROLLERS: _are_controllers_ready,
-    members.SCHEDULER: _is_scheduler_ready,
-    members.KWOK: _is_kwok_ready,
-    members.WORLD: _is_world_ready,
-}
-
-
 def _ensure_nodes(setup: Setup) -> None:
     """Make the nodes exactly those that were asked for, and wait until pods fit on them."""
+    api = setup.api
     wanted = {node["metadata"]["name"]: node for node in render_nodes(setup.record)}
     options = setup.record.options
     detail = f"{options.plain_nodes} plain, {options.gpu_nodes} GPU, {options.spot_nodes} spot"
     with setup.progress.step("nodes", detail):
-        for name in _node_names(setup.api) - set(wanted):
-            setup.api.call("DELETE", f"/api/v1/nodes/{name}")
-        for name in sorted(set(wanted) - _node_names(setup.api)):
-            setup.api.call("POST", "/api/v1/nodes", wanted[name])
+        there = readiness.node_names(api)
+        for name in sorted(there - set(wanted)):
+            api.call("DELETE", f"{readiness.NODES}/{name}")
+        for name in sorted(set(wanted) - there):
+            api.call("POST", readiness.NODES, wanted[name])
         program = members.program_of(members.KWOK, setup.layout, setup.record, setup.binaries)
         kwok = processes.find(program.identity_file)
         if kwok is None:
             raise processes.failure(program, "ended before the nodes were Ready")
-        _wait(lambda: _are_nodes_ready(setup.api), kwok, program)
-
-
-def _node_names(api: JsonClient) -> set[str]:
-    return {node["metadata"]["name"] for node in api.call("GET", "/api/v1/nodes")["items"]}
-
-
-def _are_nodes_ready(api: JsonClient) -> bool:
-    """Say whether every node is Ready and the taint of a node that is not is gone."""
-    for node in api.call("GET", "/api/v1/nodes")["items"]:
-        conditions = {item["type"]: item["status"] for item in node["status"]["conditions"]}
-        taints = {taint["key"] for taint in node["spec"].get("taints", [])}
-        if conditions.get("Ready") != "True" or "node.kubernetes.io/not-ready" in taints:
-            return False
-    return True
+        _wait(lambda: readiness.succeeds(lambda: readiness.are_nodes_ready(api)), kwok, program)
 
 
 def existing_cluster(layout: Layout) -> ClusterRecord:
