@@ -19,7 +19,7 @@ MAP_ENDS = "<!-- End of the module map. -->\n"
 
 LAYERS = (
     "__main__.py", "cli", "handlers", "shell", "adapters", "ports.py", "planning.py", "planning",
-    "core", "render", "model", "api", "settings.py", "errors.py", "units.py", "manifests.py",
+    "core", "render", "model", "api", "settings.py", "manifests.py", "errors.py", "units.py",
 )  # fmt: skip
 """The order of the map: who may import whom, top first, as in the import contracts."""
 
