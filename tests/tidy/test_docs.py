@@ -110,3 +110,12 @@ def test_every_level_of_tests_is_explained():
     contributing = (ROOT / "CONTRIBUTING.md").read_text()
 
     assert {level for level in levels if f"| `{level}` |" not in contributing} == set()
+
+
+def test_every_variable_that_a_worker_gets_is_explained():
+    """Whoever builds an agent image has this page and nothing else to go by."""
+    manifest = yaml.safe_load((ROOT / "tests/golden/minimal/agents.replicaset.yaml").read_text())
+    (container,) = manifest["spec"]["template"]["spec"]["containers"]
+    page = (ROOT / "docs" / "worker-endpoint.md").read_text()
+
+    assert [each["name"] for each in container["env"] if f"`{each['name']}`" not in page] == []
