@@ -53,7 +53,7 @@ from voicefleet.core.status import (
     report_speech,
     summarise,
 )
-from voicefleet.core.wording import format_selector
+from voicefleet.core.wording import count_of, format_selector
 from voicefleet.manifests import Manifest, ObjectKey, key_of
 from voicefleet.model.decision import Decision
 from voicefleet.model.fleet import Fleet
@@ -93,15 +93,16 @@ def plan_fleet(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
         return plan_deletion(fleet, observed, now)
     if fleet.spec.paused:
         return Plan()
+    static = render_static_children(fleet)
     return join_plans(
         plan_hold(fleet),
         plan_secrets(fleet, observed),
-        plan_static_children(fleet, observed),
+        plan_static_children(fleet, observed, static),
         plan_media(fleet, observed, now),
         plan_speech(fleet, observed),
         plan_agents(fleet, observed, now),
         plan_evaluation(fleet, observed),
-        plan_leftovers(fleet, observed),
+        plan_leftovers(fleet, observed, static),
     )
 
 
@@ -129,11 +130,9 @@ def plan_secrets(fleet: Fleet, observed: Observed) -> Plan:
     )
 
 
-def plan_static_children(fleet: Fleet, observed: Observed) -> Plan:
+def plan_static_children(fleet: Fleet, observed: Observed, static: tuple[Manifest, ...]) -> Plan:
     """Keep what exists once: accounts, policies, files, Services, and Redis."""
-    return join_plans(
-        *(_keep(fleet, observed, manifest) for manifest in render_static_children(fleet))
-    )
+    return join_plans(*(_keep(fleet, observed, manifest) for manifest in static))
 
 
 def plan_media(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
@@ -204,12 +203,13 @@ def plan_evaluation(fleet: Fleet, observed: Observed) -> Plan:
     return _plan_deployment(fleet, observed, manifest, current=current, bounds=bounds)
 
 
-def plan_leftovers(fleet: Fleet, observed: Observed) -> Plan:
+def plan_leftovers(fleet: Fleet, observed: Observed, static: tuple[Manifest, ...]) -> Plan:
     """Delete what an earlier form of the fleet needed and this one does not."""
-    wanted = {key_of(manifest) for manifest in render_static_children(fleet)}
-    wanted |= {key_of(render_speech_deployment(fleet, pool)) for pool in fleet.spec.speech}
+    names = [speech_name(fleet, pool.name) for pool in fleet.spec.speech]
     if fleet.spec.evaluation is not None:
-        wanted.add(key_of(render_evaluation_deployment(fleet, fleet.spec.evaluation)))
+        names.append(evaluation_name(fleet))
+    wanted = {key_of(manifest) for manifest in static}
+    wanted |= {ObjectKey("Deployment", fleet.namespace, name) for name in names}
     return Plan(
         find_leftovers(
             observed.children.values(),
@@ -294,7 +294,8 @@ def _plan_newest_agents(
         return plan
     before = rollout.uncordoned
     because = (
-        f"{first} workers of revision {agents_revision(fleet)} start beside {before} older ones"
+        f"{count_of(first, 'worker')} of revision {agents_revision(fleet)} start beside "
+        f"{before} of an older one"
     )
     news = Decision(Tier.AGENTS, before, before + first, Reason.NEW_REVISION, because)
     return Plan(plan.steps, (news,))

@@ -18,7 +18,7 @@ from voicefleet.core.removal import (
     is_removable,
     rest_of_wait,
 )
-from voicefleet.core.sizes import Targets, split_rollout
+from voicefleet.core.sizes import Targets, split_rollout, surge_of
 from voicefleet.core.victims import order_recalls, order_victims
 from voicefleet.core.wording import list_some
 from voicefleet.core.workers import Worker, WorkerSet, view_worker_sets
@@ -113,9 +113,10 @@ def decide_agents(rollout: Rollout, wanted: int, now: datetime) -> AgentsDecisio
         none.
     """
     targets = decide_targets(rollout, wanted)
+    old = balance_sets(rollout.old, targets.old)
+    targets = _leave_room(targets, rollout, old, wanted)
     current = (rollout.current,) if rollout.current is not None else ()
     new = balance_sets(current, targets.current)
-    old = balance_sets(rollout.old, targets.old)
     recall = new.recall + old.recall
     cordon = new.cordon + old.cordon
     scaling = [
@@ -167,6 +168,28 @@ def decide_targets(rollout: Rollout, wanted: int) -> Targets:
             for worker in workers.workers
         ),
     )
+
+
+def _leave_room(targets: Targets, rollout: Rollout, old: Balance, wanted: int) -> Targets:
+    """Grow the current revision only as far as old workers have made room.
+
+    Old replicas may have no pod yet to cordon, so soon after they were asked for. Those that
+    run without being Ready do not count: they serve nobody, and may never make room.
+    """
+    cordoned = {worker.pod.uid for worker in old.cordon}
+    broken = sum(
+        worker.pod.is_running
+        and not worker.pod.is_ready
+        and not worker.is_cordoned
+        and worker.pod.uid not in cordoned
+        for workers in rollout.old
+        for worker in workers.workers
+    )
+    staying = sum(workers.uncordoned for workers in rollout.old) - sum(old.unmade)
+    staying += len(old.recall) - len(old.cordon) - broken
+    existing = rollout.current.uncordoned if rollout.current is not None else 0
+    room = max(existing, wanted + surge_of(wanted) - staying)
+    return Targets(min(targets.current, room), targets.old)
 
 
 def balance_sets(sets: tuple[WorkerSet, ...], target: int) -> Balance:

@@ -1,7 +1,7 @@
 """Whether an existing child has to be written, and how: apply, scale, delete, or leave alone.
 
 Called by `planning` with manifests that `render` made. They never carry `spec.replicas`,
-which belongs to another field manager than the template (DESIGN.md §3.1).
+which belongs to another field manager than the template (docs/decisions/0004).
 """
 
 from collections.abc import Collection, Iterable, Mapping

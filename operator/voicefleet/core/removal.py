@@ -1,6 +1,6 @@
 """When a cordoned worker may go, and how its ReplicaSet is made to take that very one.
 
-Removing has two phases (laws 8.1 to 8.3). First new sessions are kept away and one dispatch
+Removing has two phases (the law of two-phase removal). First new sessions are kept away and one dispatch
 settle time passes; only a report read after that can confirm that the worker is empty. Then
 the pod gets a deletion cost, and once that is seen on it, `replicas` drops by exactly the
 number of confirmed workers. Called by `core/agents`.
@@ -21,7 +21,7 @@ LOOK_AGAIN = timedelta(seconds=1)
 """Wait for a report that is only just not new enough."""
 
 POLL_LENGTH = timedelta(seconds=5)
-"""A worker answers its long poll after this at the latest (DESIGN.md §9)."""
+"""A worker answers its long poll after this at the latest (docs/worker-endpoint.md)."""
 
 
 def is_removable(worker: Worker) -> bool:

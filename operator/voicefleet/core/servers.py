@@ -12,7 +12,7 @@ from voicefleet.core.children import template_label
 from voicefleet.model.observed import REPORT_AGE_MAX, Child, Observed, Pod, ServerReport
 
 EMPTY_FOR = timedelta(seconds=10)
-"""A server leaves after its room count has read 0 twice, this far apart (DESIGN.md §6).
+"""A server leaves after its room count has read 0 twice, this far apart.
 Nothing keeps new rooms away before the broker exists, so one reading would say little."""
 
 

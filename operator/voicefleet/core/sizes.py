@@ -14,7 +14,7 @@ from voicefleet.model.decision import Decision
 from voicefleet.model.observed import Tier
 
 SURGE_SHARE = 4
-"""A rollout adds at most one replica per this many wanted ones (DESIGN.md §10: 25 %)."""
+"""A rollout adds at most one replica per this many wanted ones (25 %, the law of surges)."""
 
 
 @dataclass(frozen=True, slots=True)

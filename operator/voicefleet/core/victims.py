@@ -1,4 +1,4 @@
-"""Who leaves first, and who is called back first (law 8.1).
+"""Who leaves first, and who is called back first.
 
 Both orders are total, end with the pod's name, and prefer whatever an earlier cycle already
 chose: a worker's report of being cordoned comes seconds after the request, and until then
