@@ -1,9 +1,9 @@
 """When a cordoned worker may go, and how its ReplicaSet is made to take that very one.
 
-Removing has two phases (the law of two-phase removal). First new sessions are kept away and one dispatch
-settle time passes; only a report read after that can confirm that the worker is empty. Then
-the pod gets a deletion cost, and once that is seen on it, `replicas` drops by exactly the
-number of confirmed workers. Called by `core/agents`.
+The law of two-phase removal: first new sessions are kept away and one dispatch settle time
+passes; only a report read after that can confirm that the worker is empty. Then the pod gets
+a deletion cost, and once that is seen on it, `replicas` drops by exactly the number of
+confirmed workers. Called by `core/agents`.
 """
 
 from collections.abc import Iterable
