@@ -92,12 +92,19 @@ def _is_contained(wanted: Any, live: Any, *, field: str) -> bool:
         return isinstance(live, Mapping) and all(
             _is_contained(value, live.get(key), field=key) for key, value in wanted.items()
         )
-    if not _is_list(wanted):
-        return _is_same(wanted, live)
-    keys = KEYED_LISTS.get(field, ())
-    if keys and all(isinstance(item, Mapping) and set(keys) <= set(item) for item in wanted):
+    if keys := _member_keys(wanted, field):
         return _are_members_contained(wanted, live, keys)
-    return _is_same(wanted, live if live is not None else [])
+    # An empty list is not stored.
+    return _is_same(wanted, [] if live is None and _is_list(wanted) else live)
+
+
+def _member_keys(wanted: Any, field: str) -> tuple[str, ...]:
+    """Return what tells the members of this list apart, or nothing if it is one whole."""
+    keys = KEYED_LISTS.get(field, ())
+    if not keys or not _is_list(wanted):
+        return ()
+    has_all = all(isinstance(item, Mapping) and set(keys) <= set(item) for item in wanted)
+    return keys if has_all else ()
 
 
 def _are_members_contained(wanted: Sequence[Any], live: Any, keys: tuple[str, ...]) -> bool:

@@ -4,18 +4,16 @@ livekit-server refuses to start on an unknown key, and starts without a word on 
 known ones that lose calls. The lint knows those; each sentence says what would happen.
 """
 
+import json
 from collections.abc import Callable, Iterator
 
-import yaml
-
-from voicefleet.api.media import ExternalAddress
+from voicefleet.api.media import SERVER_METRICS_PORT, ExternalAddress
+from voicefleet.errors import SpecError
 from voicefleet.manifests import Manifest
 from voicefleet.model.fleet import Fleet
 from voicefleet.model.grace import ROOM_DEPARTURE_SECONDS
 from voicefleet.render.redis_service import redis_address
 
-METRICS_PORT = 6789
-"""Where a server answers Prometheus and the operator's question for its rooms."""
 TOKEN_TTL_SECONDS = 120
 """Longest life of a join token. A room that nobody joined until then never will be joined,
 and 3,000 such rooms hold about 550 MB of one server's memory."""
@@ -30,8 +28,28 @@ KNOWN_KEYS = frozenset({
 
 
 def render_livekit_config(fleet: Fleet) -> str:
-    """Return livekit.yaml. It holds no secret: keys and password come by environment."""
-    return yaml.safe_dump(livekit_config(fleet), sort_keys=True)
+    """Return livekit.yaml. It holds no secret: keys and password come by environment.
+
+    Raises:
+        SpecError: With what the author wrote the file would lose calls.
+    """
+    config = livekit_config(fleet)
+    if mistakes := find_config_mistakes(config):
+        raise SpecError(f"VoiceFleet {fleet}: livekit.yaml of its media servers: {mistakes[0]}")
+    return "".join(f"{line}\n" for line in _write_block(config))
+
+
+def _write_block(section: Manifest, indent: str = "") -> Iterator[str]:
+    """Yield the lines of a mapping in YAML; a JSON scalar is also one of YAML.
+
+    The library takes 5 ms for this file, and every cycle of every fleet needs its hash.
+    """
+    for key, value in sorted(section.items()):
+        if isinstance(value, dict):
+            yield f"{indent}{key}:"
+            yield from _write_block(value, f"{indent}  ")
+        else:
+            yield f"{indent}{key}: {json.dumps(value)}"
 
 
 def livekit_config(fleet: Fleet) -> Manifest:
@@ -58,7 +76,7 @@ def livekit_config(fleet: Fleet) -> Manifest:
         # Two random servers, the one with fewer clients of them: servers that all saw the
         # same minimum two seconds ago do not all send their rooms there.
         "node_selector": {"kind": "cpuload", "sort_by": "clients", "algorithm": "twochoice"},
-        "prometheus": {"port": METRICS_PORT},
+        "prometheus": {"port": SERVER_METRICS_PORT},
         "logging": {"json": True, "level": "info"},
     }
 
@@ -127,7 +145,7 @@ def _blind_operator(config: Manifest) -> Iterator[str]:
     if not config.get("prometheus", {}).get("port"):
         yield (
             "`prometheus.port` is missing: without a room count no server can ever be called "
-            f"empty and removed; set it to {METRICS_PORT}"
+            f"empty and removed; set it to {SERVER_METRICS_PORT}"
         )
 
 

@@ -5,7 +5,7 @@ With `HostNetwork` this is the one place in the operator that leaves Pod Securit
 """
 
 from voicefleet.api.labels import SAFE_TO_EVICT
-from voicefleet.api.media import MediaRedis, NetworkMode, RedisMode
+from voicefleet.api.media import SERVER_METRICS_PORT, MediaRedis, NetworkMode, RedisMode
 from voicefleet.api.voicefleet import SpotUse
 from voicefleet.manifests import Manifest
 from voicefleet.model.fleet import Fleet
@@ -13,7 +13,7 @@ from voicefleet.model.grace import media_grace_seconds
 from voicefleet.model.observed import Tier
 from voicefleet.model.plan import SecretPurpose
 from voicefleet.render.labels import child_labels, server_selector, tier_selector
-from voicefleet.render.livekit_config import METRICS_PORT, render_livekit_config
+from voicefleet.render.livekit_config import render_livekit_config
 from voicefleet.render.names import media_config_name, media_replicaset_name, secret_name
 from voicefleet.render.objects import build_child
 from voicefleet.render.placement import place
@@ -97,7 +97,7 @@ def _container(fleet: Fleet) -> Manifest:
             container_port("signal", media.network.signal_port),
             container_port("media-tcp", media.network.tcp_port),
             container_port("media-udp", media.network.udp_port, "UDP"),
-            container_port("metrics", METRICS_PORT),
+            container_port("metrics", SERVER_METRICS_PORT),
         ],
         # `/` fails while Redis is away. As readiness it only stops new callers; as liveness
         # it would restart every server of the fleet at once, with all their calls. No
