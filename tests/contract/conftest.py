@@ -4,24 +4,17 @@ The real variants carry the marker `cluster` where they need the local control p
 """
 
 import os
-import random
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from support.worlds import FakeWorld, RealWorld, World
-from voicefleet.adapters.kubernetes.credentials import from_kubeconfig
-from voicefleet.adapters.kubernetes.session import ApiSession, RetryPolicy
-from voicefleet.adapters.telemetry import Telemetry
+from support.worlds import BOTH, FakeWorld, RealWorld, World, open_session
 from voicefleet_localcluster.cluster import LocalCluster
 from voicefleet_localcluster.options import ClusterOptions
 
 CRDS = Path(__file__).parents[2] / "crds"
-
-BOTH = ("fake", pytest.param("real", marks=pytest.mark.cluster))
-"""Parameters of a fixture that gives the fake and the real thing."""
 
 
 @pytest.fixture(scope="session")
@@ -33,16 +26,6 @@ def kubeconfig() -> Iterator[Path]:
         cluster.kubectl("apply", "-f", str(CRDS))
         cluster.kubectl("wait", "--for=condition=Established", "crd", "--all")
         yield cluster.kubeconfig
-
-
-def open_session(kubeconfig: Path) -> ApiSession:
-    """Return a session of the administrator's to the real API server."""
-    return ApiSession(
-        from_kubeconfig(kubeconfig),
-        telemetry=Telemetry(),
-        jitter=random.random,
-        policy=RetryPolicy(tries=3),
-    )
 
 
 @pytest.fixture(params=BOTH)

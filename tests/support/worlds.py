@@ -7,14 +7,18 @@ against a real API server.
 import asyncio
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol, Self
+
+import pytest
 
 from support.fake_cluster import FakeCluster
 from voicefleet.adapters.clock import SystemClock
 from voicefleet.adapters.kubernetes.calls import Call, NotFoundError
 from voicefleet.adapters.kubernetes.cluster import KubernetesCluster
+from voicefleet.adapters.kubernetes.credentials import from_kubeconfig
 from voicefleet.adapters.kubernetes.resources import BY_KIND, NAMESPACE
-from voicefleet.adapters.kubernetes.session import ApiSession
+from voicefleet.adapters.kubernetes.session import ApiSession, RetryPolicy
 from voicefleet.adapters.telemetry import Telemetry
 from voicefleet.api import labels
 from voicefleet.errors import RefusedError
@@ -26,6 +30,20 @@ SPEC = {
     "media": {"network": {"mode": "PodNetwork"}},
 }
 """A fleet that the API accepts; nothing in these suites acts on it."""
+
+
+BOTH = ("fake", pytest.param("real", marks=pytest.mark.cluster))
+"""Parameters of a fixture that gives the fake and the real thing."""
+
+
+def open_session(kubeconfig: Path) -> ApiSession:
+    """Return a session of the administrator's to the real API server."""
+    return ApiSession(
+        from_kubeconfig(kubeconfig),
+        telemetry=Telemetry(),
+        jitter=random.random,
+        policy=RetryPolicy(tries=3),
+    )
 
 
 class World(Protocol):
@@ -123,6 +141,8 @@ class RealWorld:
         """Stop the informers; the namespace goes with the cluster."""
         self._running.cancel()
         await asyncio.gather(self._running, return_exceptions=True)
+        # A watch that was cancelled in its TLS handshake closes its socket a little later.
+        await asyncio.sleep(0.05)
 
     async def create(self, manifest: Manifest) -> Manifest:
         """Create an object as somebody else; a pod waits for its ServiceAccount."""
