@@ -18,8 +18,8 @@ from voicefleet.model.observed import Observed
 from voicefleet.model.plan import CreateChild, Plan, Step
 from voicefleet.planning import plan_fleet
 from voicefleet.settings import load_platform
-from voicefleet.shell.apply import address_of
 from voicefleet.shell.fleets import make_fleet
+from voicefleet.shell.steps import address_of
 
 SUFFIX_SHOWN = "0" * 8
 """Stands for the part of a Secret's name that follows from the install key and the UID."""

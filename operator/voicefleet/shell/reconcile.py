@@ -138,10 +138,6 @@ class Reconciler:
             return await self._stall(cycle, Reason.INVALID_SPEC, str(error))
         except SurplusError as error:
             return await self._stall(cycle, Reason.TOO_MANY_FLEETS, str(error))
-        except UnsafePlanError as error:
-            logger.error("%s", error)  # noqa: TRY400 - the sentence says it all
-            self._around.queue.retry(cycle.key)
-            return await self._stall(cycle, Reason.UNSAFE_PLAN, str(error))
 
     async def _act(self, cycle: Cycle, fleet: Fleet) -> Ended:
         """Observe, plan, check, apply."""
@@ -149,7 +145,10 @@ class Reconciler:
         observed = await around.observer.observe(fleet, cycle.key, secrets_due=memory.is_resync_due)
         self._verify_removals(observed, memory)
         plan = self._planner.plan(fleet, observed, cycle.now)
-        self._planner.check(plan, fleet, observed, cycle.now)
+        try:
+            self._planner.check(plan, fleet, observed, cycle.now)
+        except UnsafePlanError as error:
+            return await self._stop_short(cycle, fleet, observed, error=error)
         remembered = {} if memory.is_resync_due else memory.refusals
         carried = await around.executor.carry_out(plan, fleet, remembered)
         memory.refusals = dict(carried.refusals)
@@ -158,6 +157,17 @@ class Reconciler:
             raise carried.stopped_by
         memory.is_resync_due = False
         return await self._conclude(cycle, fleet, observed, plan=plan, carried=carried)
+
+    async def _stop_short(
+        self, cycle: Cycle, fleet: Fleet, observed: Observed, *, error: UnsafePlanError
+    ) -> Ended:
+        """Do nothing of a plan that breaks a law, and say so; the next picture may allow one."""
+        self._tell_once(cycle, logging.ERROR, f"{fleet}: refused its own plan: {error}")
+        self._around.queue.retry(cycle.key)
+        outcome = Outcome(error=str(error))
+        status = self._planner.report(fleet, observed, outcome, cycle.now)
+        await self._around.reporter.report(cycle.body, status, cycle.memory, key=cycle.key)
+        return Ended.STALLED
 
     async def _conclude(
         self, cycle: Cycle, fleet: Fleet, observed: Observed, *, plan: Plan, carried: Carried
@@ -199,9 +209,7 @@ class Reconciler:
 
     async def _stall(self, cycle: Cycle, reason: Reason, message: str) -> Ended:
         """Say in the fleet's status why it cannot be acted on."""
-        if cycle.memory.error != message:
-            cycle.memory.error = message
-            logger.warning("%s", message)
+        self._tell_once(cycle, logging.WARNING, message)
         status = stall_status(cycle.body, reason, message, cycle.now)
         rest = await self._around.reporter.report(cycle.body, status, cycle.memory, key=cycle.key)
         self._wake(cycle.key, None, rest)
@@ -219,10 +227,15 @@ class Reconciler:
             if is_first:
                 queue.add(key, after_seconds=0)
             return Ended.CONFLICT
-        if cycle.memory.error != str(error):
-            cycle.memory.error = str(error)
-            logger.warning("%s/%s: %s; next try in %.1f s", key.namespace, key.name, error, pause)
+        self._tell_once(cycle, logging.WARNING, f"{key.namespace}/{key.name}: {error}")
+        logger.debug("%s/%s: next try in %.1f s", key.namespace, key.name, pause)
         return Ended.UNAVAILABLE
+
+    def _tell_once(self, cycle: Cycle, level: int, sentence: str) -> None:
+        """Log what keeps going wrong when it begins, and not in every cycle."""
+        if cycle.memory.error != sentence:
+            cycle.memory.error = sentence
+            logger.log(level, "%s", sentence)
 
     def _check_limit(self, cycle: Cycle, fleet: Fleet) -> None:
         """Refuse a fleet beyond the configured number; one being deleted is always let go."""

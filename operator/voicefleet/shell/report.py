@@ -20,7 +20,12 @@ from voicefleet.shell.meter import Meter
 logger = logging.getLogger(__name__)
 
 STATUS_INTERVAL_SECONDS = 30.0
-"""Session counts are written at most twice a minute (DESIGN.md §5)."""
+"""Session counts are written at most twice a minute."""
+
+SECOND_LOOK_SECONDS = 0.5
+"""A status follows also from the one before it (a generation seen for the first time is still
+being applied), and our own write is no event. So after a write the fleet is looked at again;
+the second look finds nothing to write, or what the first could not know yet."""
 
 MOVING_FIELDS = frozenset({"sessions", "etaSeconds", "message"})
 """Fields whose change alone can wait: counts of calls, and sentences with numbers in them."""
@@ -33,6 +38,9 @@ TROUBLE: Mapping[str, ConditionStatus] = {ConditionType.STALLED: ConditionStatus
 
 SILENT_CONDITIONS = frozenset[str]({ConditionType.RECONCILING})
 """Comes and goes with every change; the decisions say more."""
+
+CHOSEN_CONDITIONS = frozenset[str]({ConditionType.SCALING_ACTIVE})
+"""False because somebody wrote so; an Event about it is no warning."""
 
 
 class Reporter:
@@ -56,7 +64,7 @@ class Reporter:
             key: The fleet's address.
 
         Returns:
-            Seconds until a change that waits may be written; None if none waits.
+            Seconds until the fleet has to be looked at again; None if nothing waits.
         """
         before: Manifest = body.get("status") or {}
         wanted = status.to_manifest()
@@ -71,7 +79,7 @@ class Reporter:
         decisions, memory.unreported = memory.unreported, ()
         await self.announce(body, decisions)
         await self._announce_conditions(body, before, status)
-        return None
+        return SECOND_LOOK_SECONDS
 
     async def announce(self, body: Manifest, decisions: Iterable[Decision]) -> None:
         """Write one Event for each decision."""
@@ -86,7 +94,7 @@ class Reporter:
             self._meter.note_decision(decision.tier, decision.reason)
             # A restored child's own step has been logged already, in the same words.
             if decision.reason is not Reason.CHILD_RESTORED:
-                logger.info("%s: %s: %s", fleet, decision.tier, decision.because)
+                logger.info("%s: %s", fleet, decision.because)
 
     def _pause_seconds(self, before: Manifest, wanted: Manifest, memory: FleetMemory) -> float:
         if memory.status_written_at is None or without_moving(before) != without_moving(wanted):
@@ -102,7 +110,7 @@ class Reporter:
                 body,
                 reason=REASONS[condition.reason],
                 note=condition.message,
-                is_warning=is_trouble(condition),
+                is_warning=is_trouble(condition) and condition.type not in CHOSEN_CONDITIONS,
             )
 
 
@@ -143,7 +151,12 @@ def is_trouble(condition: Condition) -> bool:
 
 
 def _is_news(before: Manifest | None, condition: Condition) -> bool:
+    was = before["status"] if before else None
+    if condition.type == ConditionType.READY and is_trouble(condition):
+        # A fleet that is still starting is not ready for one reason after the other.
+        return was == ConditionStatus.TRUE
     if before is None:
         return is_trouble(condition)
-    changed = before.get("status") != condition.status
-    return changed or (is_trouble(condition) and before.get("reason") != condition.reason)
+    return was != condition.status or (
+        is_trouble(condition) and before.get("reason") != condition.reason
+    )
