@@ -110,14 +110,19 @@ def _refused_pods(children: Iterable[Child]) -> Iterator[Trouble]:
         )
         if not is_ours or child.is_deleting:
             continue
-        status = child.manifest.get("status") or {}
-        for condition in status.get("conditions") or ():
-            if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
-                message = str(condition.get("message", ""))
-                missing = max(0, child.replicas - int(status.get("replicas", 0)))
-                yield _trouble(
-                    classify_refusal(message), tier, str(child.key), message, pods=missing
-                )
+        for message in _failures(child):
+            missing = max(0, child.replicas - _counted(child))
+            yield _trouble(classify_refusal(message), tier, str(child.key), message, pods=missing)
+
+
+def _failures(child: Child) -> Iterator[str]:
+    for condition in (child.manifest.get("status") or {}).get("conditions") or ():
+        if condition.get("type") == "ReplicaFailure" and condition.get("status") == "True":
+            yield str(condition.get("message", ""))
+
+
+def _counted(child: Child) -> int:
+    return int((child.manifest.get("status") or {}).get("replicas", 0))
 
 
 def _troubled_pods(pods: Iterable[Pod]) -> Iterator[Trouble]:

@@ -50,11 +50,7 @@ def report_conditions(view: Overview) -> tuple[Condition, ...]:
 
 def find_ready(view: Overview, troubles: tuple[Trouble, ...]) -> Finding:
     """Say whether every tier has the ready replicas it should have."""
-    counts = [
-        (Tier.AGENTS, "agents", view.rollout.serving, view.agents_wanted),
-        (Tier.MEDIA, "media", view.media_ready, view.media_wanted),
-        *((pool.tier, pool.name, pool.ready, pool.wanted) for pool in view.pools),
-    ]
+    counts = _count_replicas(view)
     numbers = ", ".join(f"{name} {ready}/{wanted}" for _, name, ready, wanted in counts)
     short = {tier for tier, _, ready, wanted in counts if ready < wanted}
     for tier, reason in READY_REASONS.items():
@@ -66,6 +62,15 @@ def find_ready(view: Overview, troubles: tuple[Trouble, ...]) -> Finding:
         told = f"{numbers} ready; {Reason.POD_NETWORK_FOR_TESTS.meaning}"
         return Finding(ConditionType.READY, True, Reason.POD_NETWORK_FOR_TESTS, told)
     return Finding(ConditionType.READY, True, Reason.ALL_TIERS_READY, f"{numbers} ready")
+
+
+def _count_replicas(view: Overview) -> list[tuple[Tier, str, int, int]]:
+    """Return tier, name, ready and wanted replicas of everything that can be short."""
+    return [
+        (Tier.AGENTS, "agents", view.rollout.serving, view.agents_wanted),
+        (Tier.MEDIA, "media", view.media_ready, view.media_wanted),
+        *((pool.tier, pool.name, pool.ready, pool.wanted) for pool in view.pools),
+    ]
 
 
 READY_REASONS = {

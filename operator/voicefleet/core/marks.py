@@ -23,10 +23,9 @@ def plan_workers(rollout: Rollout, decision: AgentsDecision) -> Plan:
     not keep the others waiting, and a note on its pod remembers that it was meant to go.
     """
     workers = [worker for workers in rollout.sets for worker in workers.workers]
-    recalled = {worker.pod.uid for worker in decision.recall}
-    cordoned = {worker.pod.uid for worker in workers if worker.is_cordoned} - recalled
-    cordoned |= {worker.pod.uid for worker in decision.cordon}
-    removable = {worker.pod.uid for worker in decision.removable}
+    cordoned = _uids(worker for worker in workers if worker.is_cordoned)
+    cordoned = cordoned - _uids(decision.recall) | _uids(decision.cordon)
+    removable = _uids(decision.removable)
     growing = [step for step in decision.scales if step.replicas_to > step.replicas_from]
     shrinking = [step for step in decision.scales if step.replicas_to < step.replicas_from]
     return Plan(
@@ -42,6 +41,10 @@ def plan_workers(rollout: Rollout, decision: AgentsDecision) -> Plan:
         decision.wake_after,
         decision.notes,
     )
+
+
+def _uids(workers: Iterable[Worker]) -> frozenset[str]:
+    return frozenset(worker.pod.uid for worker in workers)
 
 
 def _delete_drained(rollout: Rollout) -> tuple[DeleteChild, ...]:

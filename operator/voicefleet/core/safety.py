@@ -69,8 +69,15 @@ def _check_scale(step: ScaleChild, observed: Observed, now: datetime) -> None:
     pods = _alive(child, observed)
     counted = int((child.manifest.get("status") or {}).get("replicas", 0))
     removed = max(len(pods), counted) - step.replicas_to
-    if removed <= 0:
-        return
+    if removed > 0:
+        _check_removal(step, child, observed, removed=removed, now=now)
+
+
+def _check_removal(
+    step: ScaleChild, child: Child, observed: Observed, *, removed: int, now: datetime
+) -> None:
+    """Refuse it unless that many pods are confirmed empty and the controller takes those."""
+    pods = _alive(child, observed)
     confirmed = [pod for pod in pods if _is_confirmed_empty(pod, observed, now)]
     if removed > len(confirmed):
         raise UnsafePlanError(
@@ -110,24 +117,29 @@ def _check_delete(step: DeleteChild, observed: Observed, now: datetime) -> None:
 def _check_release(fleet: Fleet, observed: Observed, now: datetime) -> None:
     if fleet.deletion_requested_at is None:
         raise UnsafePlanError(f"{fleet} is to be released, but nobody deleted it")
-    grace = timedelta(seconds=agents_grace_seconds(fleet.spec.agents.max_session_seconds))
-    is_free = (
-        fleet.spec.deletion_policy is DeletionPolicy.NOW
-        or observed.is_namespace_terminating
-        or now >= fleet.deletion_requested_at + grace
-    )
-    if is_free:
+    if _may_cut_calls(fleet, fleet.deletion_requested_at, observed, now):
         return
     for pod in observed.pods:
-        is_idle = pod.is_deleting and _sessions(pod, observed, now) == 0
+        sessions = _sessions(pod, observed, now)
+        is_idle = pod.is_deleting and sessions == 0
         if pod.tier is Tier.AGENTS and not is_idle and not _is_confirmed_empty(pod, observed, now):
             raise UnsafePlanError(
                 f"{fleet} is to be released, but Pod/{pod.name} may still hold calls"
             )
-        if pod.tier is Tier.MEDIA and _sessions(pod, observed, now) != 0:
+        if pod.tier is Tier.MEDIA and sessions != 0:
             raise UnsafePlanError(
                 f"{fleet} is to be released, but Pod/{pod.name} may still hold rooms"
             )
+
+
+def _may_cut_calls(fleet: Fleet, requested_at: datetime, observed: Observed, now: datetime) -> bool:
+    """Say whether the fleet may go with calls in it: by its policy, its namespace, or time."""
+    grace = timedelta(seconds=agents_grace_seconds(fleet.spec.agents.max_session_seconds))
+    return (
+        fleet.spec.deletion_policy is DeletionPolicy.NOW
+        or observed.is_namespace_terminating
+        or now >= requested_at + grace
+    )
 
 
 def _check_bounds(plan: Plan, fleet: Fleet, observed: Observed) -> None:

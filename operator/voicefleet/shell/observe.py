@@ -76,8 +76,7 @@ class Observer:
         reports = {pod.uid: self._workers.report(pod) for pod in agents}
         leaving = [pod for pod in agents if _may_leave(pod, reports[pod.uid])]
         fresh = await _gather(self._workers.read, leaving)
-        known = {**reports, **{uid: report for uid, report in fresh.items() if report}}
-        return {uid: report for uid, report in known.items() if report is not None}
+        return {**_known(reports), **_known(fresh)}
 
     async def _read_servers(
         self, fleet: Fleet, children: Mapping[ObjectKey, Child], pods: Iterable[Pod]
@@ -88,8 +87,8 @@ class Observer:
         if may_remove_servers(fleet, children):
             old = [pod for pod in servers if self._is_old(reports[pod.uid])]
             fresh = await _gather(self._servers.read, old)
-            reports |= {uid: report for uid, report in fresh.items() if report}
-        return {uid: report for uid, report in reports.items() if report is not None}
+            return {**_known(reports), **_known(fresh)}
+        return _known(reports)
 
     def _is_old(self, report: ServerReport | None) -> bool:
         return report is None or self._clock.now() - report.observed_at > SERVER_REPORT_AGE_MAX
@@ -124,6 +123,11 @@ def _may_leave(pod: Pod, report: WorkerReport | None) -> bool:
     if report is None or not pod.is_running or not pod.ip:
         return False
     return report.is_cordoned and report.active + report.reserved == 0
+
+
+def _known(reports: Mapping[str, T | None]) -> dict[str, T]:
+    """Leave out who has said nothing: an absent report is not a report of zero."""
+    return {uid: report for uid, report in reports.items() if report is not None}
 
 
 async def _gather(read: Callable[[Pod], Awaitable[T]], pods: Iterable[Pod]) -> dict[str, T]:

@@ -60,8 +60,7 @@ class Part(Generic[Actor]):
             NobodyError: There is no such pod, or several.
         """
         here = [one for one in self.by_uid.values() if one.pod.namespace == namespace]
-        named = [one for one in here if one.pod.name == name]
-        found = named or [one for one in here if one.pod.owner == name]
+        found = _called(name, here)
         if len(found) != 1:
             names = ", ".join(sorted(one.pod.name for one in here)) or "none"
             raise NobodyError(
@@ -132,3 +131,8 @@ class Population:
     def sockets(self) -> set[tuple[str, int]]:
         """Return every address and port at which somebody listens."""
         return {(pod.address, port) for pod in self.pods.values() for port in pod.ports}
+
+
+def _called(name: str, here: list[Inhabitant[Actor]]) -> list[Inhabitant[Actor]]:
+    named = [one for one in here if one.pod.name == name]
+    return named or [one for one in here if one.pod.owner == name]

@@ -154,7 +154,7 @@ class ObjectCache(Generic[T]):
         key, version = key_of(manifest), version_of(manifest)
         uid = manifest["metadata"].get("uid", "")
         known = self._entries.get(key)
-        if self._gone.get(key) == uid or (known is not None and version <= known.version):
+        if self._gone.get(key) == uid or _is_as_new(known, version):
             return None
         fleet = fleet_of(manifest) or fleet
         value = self._parse(manifest) if fleet is not None else None
@@ -173,6 +173,10 @@ class ObjectCache(Generic[T]):
         del objects[key]
         if not objects:
             del self._by_fleet[entry.fleet]
+
+
+def _is_as_new(known: "_Entry[Any] | None", version: int) -> bool:
+    return known is not None and version <= known.version
 
 
 class FleetCache:
