@@ -125,31 +125,35 @@ def decide_agents(rollout: Rollout, wanted: int, now: datetime) -> AgentsDecisio
     ]
     if current:
         scaling[0] = _grow(scaling[0], by=new.shortfall, targets=targets)
+    leavers = _find_leavers(rollout, recall)
+    return AgentsDecision(
+        targets=targets,
+        cordon=cordon,
+        recall=recall,
+        removable=tuple(filter(_may_go, (*leavers, *cordon))),
+        claims=tuple(filter(None, (each.claim() for each in scaling))),
+        scales=tuple(filter(None, (each.step() for each in scaling))),
+        decisions=(
+            *_explain_cordons(cordon, recall, rollout.uncordoned),
+            *filter(None, (each.removal for each in scaling)),
+        ),
+        notes={str(each.workers.child.key): each.hold for each in scaling if each.hold},
+        wake_after=rest_of_wait(leavers, now),
+    )
+
+
+def _find_leavers(rollout: Rollout, recall: tuple[Worker, ...]) -> list[Worker]:
     recalled = {worker.pod.uid for worker in recall}
-    leavers = [
+    return [
         worker
         for workers in rollout.sets
         for worker in workers.workers
         if worker.is_cordoned and worker.pod.uid not in recalled
     ]
-    return AgentsDecision(
-        targets=targets,
-        cordon=cordon,
-        recall=recall,
-        removable=tuple(
-            worker
-            for worker in (*leavers, *cordon)
-            if is_removable(worker) or not worker.pod.is_running
-        ),
-        claims=tuple(step for each in scaling if (step := each.claim()) is not None),
-        scales=tuple(step for each in scaling if (step := each.step()) is not None),
-        decisions=(
-            *_explain_cordons(cordon, recall, rollout.uncordoned),
-            *(each.removal for each in scaling if each.removal is not None),
-        ),
-        notes={str(each.workers.child.key): each.hold for each in scaling if each.hold},
-        wake_after=rest_of_wait(leavers, now),
-    )
+
+
+def _may_go(worker: Worker) -> bool:
+    return is_removable(worker) or not worker.pod.is_running
 
 
 def decide_targets(rollout: Rollout, wanted: int) -> Targets:
@@ -206,14 +210,7 @@ def balance_sets(sets: tuple[WorkerSet, ...], target: int) -> Balance:
             cordon=tuple(order_victims(free)[: have - target]),
             unmade=tuple(each.missing for each in sets),
         )
-    recallable = tuple(
-        worker
-        for each in sets
-        if not each.is_shrinking
-        for worker in each.workers
-        if worker.is_cordoned
-    )
-    recall = tuple(order_recalls(recallable)[: target - have])
+    recall = tuple(order_recalls(_find_recallable(sets))[: target - have])
     shortfall = target - have - len(recall)
     unmade: list[int] = []
     for each in sets:
@@ -221,6 +218,16 @@ def balance_sets(sets: tuple[WorkerSet, ...], target: int) -> Balance:
         shortfall -= kept
         unmade.append(each.missing - kept)
     return Balance(recall=recall, unmade=tuple(unmade), shortfall=shortfall)
+
+
+def _find_recallable(sets: tuple[WorkerSet, ...]) -> tuple[Worker, ...]:
+    return tuple(
+        worker
+        for each in sets
+        if not each.is_shrinking
+        for worker in each.workers
+        if worker.is_cordoned
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,32 +119,39 @@ def decide_media(
     surplus = find_surplus(servers, wanted)
     leaving = tuple(server for server in surplus if server.is_empty)
     waiting = [server for server in surplus if not server.is_empty]
-    count = len(servers.all)
     return MediaDecision(
         create=create,
-        claims=tuple(step for server in servers.all if (step := _claim(server)) is not None),
+        claims=tuple(filter(None, map(_claim, servers.all))),
         deletions=tuple(
             DeleteChild(server.child.key, server.child.uid, _explain_removal(server, now))
             for server in leaving
         ),
         decisions=(
             *_explain_creation(create, servers, wanted),
-            *(
-                Decision(
-                    Tier.MEDIA,
-                    count - index,
-                    count - index - 1,
-                    Reason.SERVER_DRAINED,
-                    _explain_removal(server, now),
-                )
-                for index, server in enumerate(leaving)
-            ),
+            *_explain_removals(leaving, len(servers.all), now),
         ),
         notes={str(server.child.key): _explain_wait(server) for server in waiting},
-        wake_after=min(
-            (rest for server in waiting if (rest := server.rest_of_wait) is not None),
-            default=None,
-        ),
+        wake_after=_find_soonest(waiting),
+    )
+
+
+def _find_soonest(waiting: list[Server]) -> timedelta | None:
+    rests = (server.rest_of_wait for server in waiting)
+    return min((rest for rest in rests if rest is not None), default=None)
+
+
+def _explain_removals(
+    leaving: tuple[Server, ...], count: int, now: datetime
+) -> tuple[Decision, ...]:
+    return tuple(
+        Decision(
+            Tier.MEDIA,
+            count - index,
+            count - index - 1,
+            Reason.SERVER_DRAINED,
+            _explain_removal(server, now),
+        )
+        for index, server in enumerate(leaving)
     )
 
 

@@ -42,7 +42,7 @@ class Writer:
         self._workers = workers
         self._secrets = secrets
 
-    async def write(self, step: Step, fleet: Fleet) -> bool:  # noqa: C901 - one line per kind
+    async def write(self, step: Step, fleet: Fleet) -> bool:
         """Carry out one step; say whether it changed anything that we know of.
 
         Raises:
@@ -67,10 +67,9 @@ class Writer:
                 await self._workers.cordon(step.ip, self._secrets.worker_token(fleet.uid))
             case UncordonWorker():
                 await self._workers.uncordon(step.ip, self._secrets.worker_token(fleet.uid))
-            case HoldFleet():
-                await self._cluster.set_finalizer(fleet_key(fleet), present=True)
-            case ReleaseFleet():
-                await self._cluster.set_finalizer(fleet_key(fleet), present=False)
+            case HoldFleet() | ReleaseFleet():
+                holds = isinstance(step, HoldFleet)
+                await self._cluster.set_finalizer(fleet_key(fleet), present=holds)
         return True
 
     async def _create_secret(self, step: CreateSecret, fleet: Fleet) -> bool:
