@@ -35,6 +35,10 @@ from voicefleet.shell.stalled import stall_status
 
 logger = logging.getLogger(__name__)
 
+UNSAFE_BEFORE_STALLED = 4
+"""Cycles in a row whose plan was refused before the fleet is called Stalled. Caches of
+different kinds can be a moment apart; the pauses before the fourth add up to about a second."""
+
 
 class Ended(StrEnum):
     """How a cycle ended; the label of its duration metric."""
@@ -161,12 +165,13 @@ class Reconciler:
     async def _stop_short(
         self, cycle: Cycle, fleet: Fleet, observed: Observed, *, error: UnsafePlanError
     ) -> Ended:
-        """Do nothing of a plan that breaks a law, and say so; the next picture may allow one."""
-        self._tell_once(cycle, logging.ERROR, f"{fleet}: refused its own plan: {error}")
+        """Do nothing of a plan that breaks a law; say so once it is more than a moment's skew."""
+        self._tell_once(cycle, logging.WARNING, f"{fleet}: refused its own plan: {error}")
         self._around.queue.retry(cycle.key)
-        outcome = Outcome(error=str(error))
-        status = self._planner.report(fleet, observed, outcome, cycle.now)
-        await self._around.reporter.report(cycle.body, status, cycle.memory, key=cycle.key)
+        if self._around.queue.failures(cycle.key) >= UNSAFE_BEFORE_STALLED:
+            outcome = Outcome(error=str(error))
+            status = self._planner.report(fleet, observed, outcome, cycle.now)
+            await self._around.reporter.report(cycle.body, status, cycle.memory, key=cycle.key)
         return Ended.STALLED
 
     async def _conclude(
@@ -175,7 +180,7 @@ class Reconciler:
         """Report what was done and queue what has to follow."""
         reporter, memory = self._around.reporter, cycle.memory
         decisions = effective_decisions(plan, carried)
-        reporter.note_decisions(str(fleet), decisions)
+        reporter.note_decisions(str(fleet), decisions, {step.because for step in carried.done})
         if carried.is_released:
             await reporter.announce(cycle.body, decisions)
             return Ended.CHANGED

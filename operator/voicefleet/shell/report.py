@@ -6,7 +6,7 @@ the last write is 30 s old. Called by `shell/reconcile`.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from voicefleet.api.reasons import ConditionType, Reason
@@ -88,12 +88,20 @@ class Reporter:
                 body, reason=decision.reason, note=decision.because, is_warning=False
             )
 
-    def note_decisions(self, fleet: str, decisions: Iterable[Decision]) -> None:
-        """Log and count decisions that were carried out, with the plan's own sentences."""
+    def note_decisions(
+        self, fleet: str, decisions: Iterable[Decision], said: Collection[str]
+    ) -> None:
+        """Count and log decisions that were carried out, with the plan's own sentences.
+
+        Args:
+            fleet: The fleet's name.
+            decisions: What was decided.
+            said: Sentences that the steps have been logged with; none is said twice.
+        """
         for decision in decisions:
             self._meter.note_decision(decision.tier, decision.reason)
-            # A restored child's own step has been logged already, in the same words.
-            if decision.reason is not Reason.CHILD_RESTORED:
+            # A restored child's own step has been logged already, in almost the same words.
+            if decision.reason is not Reason.CHILD_RESTORED and decision.because not in said:
                 logger.info("%s: %s", fleet, decision.because)
 
     def _pause_seconds(self, before: Manifest, wanted: Manifest, memory: FleetMemory) -> float:
