@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from support.fleets import a_minimal_fleet
-
 from voicefleet.api.labels import CORDONED, DELETION_COST, REVISION, SERVER, TIER
 from voicefleet.manifests import Manifest, ObjectKey
 from voicefleet.model.fleet import Fleet
@@ -19,7 +18,6 @@ from voicefleet.model.observed import (
     Child,
     Observed,
     Pod,
-    PodTrouble,
     ServerReport,
     Tier,
     WorkerReport,
@@ -97,22 +95,18 @@ def a_pod(
     tier: Tier = Tier.AGENTS,
     *,
     owner: str = "new",
-    is_ready: bool = True,
-    is_running: bool = True,
-    is_deleting: bool = False,
-    is_finished: bool = False,
     is_marked: bool = False,
     is_priced: bool = False,
-    grace: int = agents_grace_seconds(3600),
-    trouble: PodTrouble | None = None,
+    **facts: Any,
 ) -> Pod:
-    """Return a pod of a workload called `owner`."""
-    assert is_running or not is_ready, "a Ready pod runs"
-    annotations = {
-        **({CORDONED: "true"} if is_marked else {}),
-        **({DELETION_COST: "-1000"} if is_priced else {}),
-    }
-    return Pod(
+    """Return a Ready pod of a workload called `owner`; `facts` are fields of `Pod`.
+
+    `is_marked` notes on it that it should be cordoned, `is_priced` that it leaves first.
+    """
+    marks = {CORDONED: "true"} if is_marked else {}
+    cost = {DELETION_COST: "-1000"} if is_priced else {}
+    is_running = facts.get("is_running", True)
+    pod = Pod(
         name=name,
         namespace="voice",
         uid=f"uid-{name}",
@@ -120,15 +114,15 @@ def a_pod(
         revision=owner,
         owner_name=owner,
         created_at=NOW - LONG_AGO,
-        is_ready=is_ready,
-        is_running=is_running,
-        is_deleting=is_deleting,
-        is_finished=is_finished,
+        is_ready=is_running,
+        is_running=True,
         ip="10.0.0.1" if is_running else "",
-        grace_seconds=grace,
-        annotations=annotations,
-        trouble=trouble,
+        grace_seconds=agents_grace_seconds(3600),
+        annotations={**marks, **cost},
     )
+    built = replace(pod, **facts)
+    assert built.is_running or not built.is_ready, "a Ready pod runs"
+    return built
 
 
 def a_replicaset(
@@ -175,9 +169,7 @@ def a_replicaset(
     return Child(key, manifest, scaler_owns_replicas=scaler_owns_replicas)
 
 
-def an_observation(
-    *children: Child, seen: Iterable[Seen] = (), **fields: Any
-) -> Observed:
+def an_observation(*children: Child, seen: Iterable[Seen] = (), **fields: Any) -> Observed:
     """Return one snapshot of these children and pods."""
     every = tuple(seen)
     return Observed(

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from support.builders import NOW
-
 from voicefleet.api.labels import CORDONED, DELETION_COST, REVISION, TIER
 from voicefleet.core.safety import check_plan
 from voicefleet.errors import ConflictError
@@ -34,6 +33,9 @@ from voicefleet.model.plan import (
     UncordonWorker,
 )
 from voicefleet.planning import plan_fleet, report_fleet
+
+DISPATCH = timedelta(seconds=3)
+"""How long after a cordon a session may still arrive."""
 
 
 @dataclass
@@ -64,9 +66,13 @@ class World:
 
     # What the operator does.
 
-    def cycle(self) -> Plan:
-        """Observe, plan, check, apply, report; return the plan."""
+    def cycle(self, meanwhile: Callable[[], None] = lambda: None) -> Plan:
+        """Observe, plan, check, apply, report; return the plan.
+
+        What happens `meanwhile` comes too late for the observation.
+        """
         observed = self.observe()
+        meanwhile()
         plan = plan_fleet(self.fleet, observed, self.now)
         check_plan(plan, self.fleet, observed, self.now)
         created = self.apply(plan)
@@ -130,9 +136,13 @@ class World:
         self.now += timedelta(seconds=seconds)
 
     def call(self, uid: str, sessions: int) -> None:
-        """Set the sessions of a running pod. A cordoned worker gets no new ones."""
+        """Set the sessions of a running pod.
+
+        A cordoned worker gets no new ones, once dispatches under way have arrived.
+        """
         truth = self.truths[uid]
-        if truth.cordoned_since is not None:
+        since = truth.cordoned_since
+        if since is not None and self.now - since > DISPATCH:
             sessions = min(sessions, truth.sessions)
         truth.sessions = sessions
 
@@ -211,12 +221,14 @@ class World:
             case ScaleChild():
                 self._scale(step)
             case DeleteChild():
-                assert self.children[step.key].uid == step.uid
-                del self.children[step.key]
-                for pod in self._pods_of(step.key.name):
-                    self._take_pod(pod)
+                self._delete(step)
             case MarkPod():
                 self._mark(step)
+            case _:
+                self._tell(step)
+
+    def _tell(self, step: Step) -> None:
+        match step:
             case CordonWorker():
                 self._cordon(step.uid, self.now)
             case UncordonWorker():
@@ -227,6 +239,12 @@ class World:
                 self.fleet = replace(self.fleet, has_finalizer=True)
             case ReleaseFleet():
                 self.is_released = True
+
+    def _delete(self, step: DeleteChild) -> None:
+        assert self.children[step.key].uid == step.uid, f"{step.key} is another object"
+        del self.children[step.key]
+        for pod in self._pods_of(step.key.name):
+            self._take_pod(pod)
 
     def _create(self, manifest: Manifest) -> None:
         key = key_of(manifest)
