@@ -153,7 +153,7 @@ class Telemetry:
         self._api_requests.labels(verb, kind, str(code)).inc()
 
     def note_watch_restart(self, kind: str, cause: str) -> None:
-        """Count a watch that ended: `closed`, `silent`, `error` or `relist`."""
+        """Count a watch that ended: `closed`, `error` or `relist`."""
         self._watch_restarts.labels(kind, cause).inc()
 
     def observe_informer(

@@ -1,8 +1,9 @@
 """List and watch of one kind: keeps a cache true until it is cancelled.
 
-A watch resumes from the last version it saw. Only when the server has forgotten that
-version (410), or a resumed watch fails again and again, everything is listed anew; what
-the list does not have any more was deleted while nobody watched.
+A watch resumes from the last version it saw. Everything is listed anew only when the server
+has forgotten that version (410), when a watch stays silent (a server that lost its data is
+behind our version and waits for it), or when a resumed watch fails again and again. What the
+list does not have any more was deleted while nobody watched.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ from typing import Protocol
 from voicefleet.adapters.kubernetes.cache import version_of
 from voicefleet.adapters.kubernetes.calls import Call
 from voicefleet.adapters.kubernetes.resources import Resource
-from voicefleet.adapters.kubernetes.session import ApiSession, RetryPolicy
+from voicefleet.adapters.kubernetes.session import ApiSession, RetryPolicy, SilentWatchError
 from voicefleet.adapters.telemetry import Telemetry
 from voicefleet.api import labels
 from voicefleet.errors import RefusedError, UnavailableError, VoiceFleetError
@@ -114,15 +115,13 @@ class Informer:
 
     async def _recover(self, error: VoiceFleetError) -> None:
         """Decide where to go on after a failure, and wait a little."""
-        is_gone = isinstance(error, ExpiredError) or (
-            isinstance(error, RefusedError) and error.status == GONE
-        )
         self._failures += 1
-        must_relist = is_gone or self._failures >= FAILURES_BEFORE_RELIST
+        is_useless = _is_version_useless(error)
+        must_relist = is_useless or self._failures >= FAILURES_BEFORE_RELIST
         if must_relist:
             self._version = ""
         self._telemetry.note_watch_restart(self.resource.kind, "relist" if must_relist else "error")
-        if is_gone and self._failures == 1:
+        if is_useless and self._failures == 1:
             return
         logger.warning("%s; trying again (failure %d in a row)", error, self._failures)
         await asyncio.sleep(self._pauses.pause_seconds(min(self._failures, 10), self._jitter()))
@@ -179,3 +178,10 @@ class Informer:
                 kind = ExpiredError if body.get("code") == GONE else UnavailableError
                 raise kind(f"{call}: event of type {other}: {said}")
         self._version = body["metadata"]["resourceVersion"]
+
+
+def _is_version_useless(error: VoiceFleetError) -> bool:
+    """Say whether watching from the same version again can only end the same way."""
+    if isinstance(error, RefusedError):
+        return error.status == GONE
+    return isinstance(error, ExpiredError | SilentWatchError)

@@ -59,6 +59,10 @@ class RetryPolicy:
         return longest * (0.5 + jitter / 2)
 
 
+class SilentWatchError(UnavailableError):
+    """A watch has said nothing for longer than the API server's own bookmarks allow."""
+
+
 class ApiSession:
     """Sends calls with our credentials. Use it as an async context manager.
 
@@ -67,6 +71,7 @@ class ApiSession:
         telemetry: Is told of every try.
         jitter: Returns a number in 0..1 for each pause.
         policy: How often a request is tried.
+        silence_seconds: How long a watch may say nothing.
     """
 
     def __init__(
@@ -76,8 +81,10 @@ class ApiSession:
         telemetry: Telemetry,
         jitter: Callable[[], float],
         policy: RetryPolicy | None = None,
+        silence_seconds: float = SILENCE_SECONDS,
     ) -> None:
         self._credentials = credentials
+        self._silence = silence_seconds
         self._telemetry = telemetry
         self._jitter = jitter
         self._policy = policy or RetryPolicy()
@@ -161,10 +168,11 @@ class ApiSession:
 
         Raises:
             RefusedError: The server refuses the watch; status 410 asks for a new list.
-            UnavailableError: The connection failed, or was silent for too long.
+            SilentWatchError: Nothing came for too long, not even a bookmark.
+            UnavailableError: The connection failed.
         """
         timeout = aiohttp.ClientTimeout(
-            total=None, sock_connect=CONNECT_SECONDS, sock_read=SILENCE_SECONDS
+            total=None, sock_connect=CONNECT_SECONDS, sock_read=self._silence
         )
         try:
             async with self._watches.get(
@@ -184,6 +192,8 @@ class ApiSession:
                     if event is None:
                         raise UnavailableError(f"{call}: the stream broke off inside an event")
                     yield event
+        except aiohttp.SocketTimeoutError as error:
+            raise SilentWatchError(f"{call}: nothing was heard for {self._silence} s") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UnavailableError(f"{call}: {type(error).__name__}: {error}") from error
 
