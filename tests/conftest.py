@@ -6,7 +6,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-LEVELS = ("tidy", "unit", "shell", "contract", "chart", "cluster")
+LEVELS = ("tidy", "unit", "shell", "contract", "chart", "localcluster", "cluster")
 """The folders that hold tests, quickest first: a broken rule shows before a cluster starts."""
 
 LAST = ("test_rights",)

@@ -211,13 +211,12 @@ def take_down(name: str, progress: Progress) -> None:
         stopped = starting.stop_members(layout, seconds=DOWN_SECONDS)
         existed = layout.root.exists()
         shutil.rmtree(layout.root, ignore_errors=True)
+        layout.lock.unlink()
         step.detail = (
             f"{name}: {stopped} processes stopped" if existed else f"{name}: was not there"
         )
 
 
 def _locked(layout: Layout, progress: Progress) -> AbstractContextManager[None]:
-    name = layout.root.name
-    return exclusive_lock(
-        layout.root.parent / f".{name}.lock", progress, waiting_for=f"another up or down of {name}"
-    )
+    waiting_for = f"another up or down of {layout.root.name}"
+    return exclusive_lock(layout.lock, progress, waiting_for=waiting_for)

@@ -33,6 +33,11 @@ class Layout:
     root: Path
 
     @property
+    def lock(self) -> Path:
+        """Held while the cluster is brought up or taken down; beside its folder, not in it."""
+        return self.root.parent / f".{self.root.name}.lock"
+
+    @property
     def record(self) -> Path:
         """Options, ports and network, written once at creation."""
         return self.root / "cluster.json"

@@ -35,7 +35,7 @@ def node_names(api: JsonClient) -> set[str]:
 def are_nodes_ready(api: JsonClient) -> bool:
     """Say whether every node is Ready and the taint of a node that is not is gone."""
     for node in api.call("GET", NODES)["items"]:
-        conditions = {item["type"]: item["status"] for item in node["status"]["conditions"]}
+        conditions = {item["type"]: item["status"] for item in node["status"].get("conditions", [])}
         taints = {taint["key"] for taint in node["spec"].get("taints", [])}
         if conditions.get("Ready") != "True" or NOT_READY in taints:
             return False

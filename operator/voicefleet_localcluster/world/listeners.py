@@ -48,14 +48,18 @@ class Listeners:
         while True:
             await self._wanted_changed.wait()
             self._wanted_changed.clear()
-            wanted = population.sockets() | {self._claim}
-            for place in set(self._sites) - wanted:
-                await self._close(place)
-            for place in sorted(wanted - set(self._sites)):
-                try:
-                    await self._open(place)
-                except OSError as error:
-                    logger.warning("%s:%s cannot be opened: %s", *place, error)
+            await self.settle(population)
+
+    async def settle(self, population: Population) -> None:
+        """Open and close what differs now; a socket that cannot be opened is only reported."""
+        wanted = population.sockets() | {self._claim}
+        for place in set(self._sites) - wanted:
+            await self._close(place)
+        for place in sorted(wanted - set(self._sites)):
+            try:
+                await self._open(place)
+            except OSError as error:
+                logger.warning("%s:%s cannot be opened: %s", *place, error)
 
     async def _open(self, place: tuple[str, int]) -> None:
         address, port = place
