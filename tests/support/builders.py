@@ -11,6 +11,7 @@ from typing import Any
 
 from support.fleets import a_minimal_fleet
 from voicefleet.api.labels import CORDONED, DELETION_COST, REVISION, SERVER, TIER
+from voicefleet.api.status import AgentsStatus, VoiceFleetStatus
 from voicefleet.manifests import Manifest, ObjectKey
 from voicefleet.model.fleet import Fleet
 from voicefleet.model.grace import agents_grace_seconds
@@ -196,3 +197,11 @@ def with_media(fleet: Fleet, **media: Any) -> Fleet:
 def with_manifest(child: Child, **sections: Mapping[str, Any]) -> Child:
     """Return a child with top-level sections of its manifest replaced."""
     return replace(child, manifest={**child.manifest, **sections})
+
+
+def a_fleet_status(*, observed_generation: int = 1, agents_desired: int = 0) -> VoiceFleetStatus:
+    """Return a status as an earlier cycle left it."""
+    return VoiceFleetStatus(
+        observed_generation=observed_generation,
+        agents=AgentsStatus(desired_replicas=agents_desired),
+    )
