@@ -33,10 +33,11 @@ def test_every_deleted_child_comes_back(api: Api, namespace: str, children):
         api.delete(kind, namespace, name)
 
     eventually(
-        "all children are back",
-        lambda: set(children) <= set(api.children(namespace)),
+        "all children are back, the media server under its next number",
+        lambda: _missing(api, namespace, children) == {("ReplicaSet", "interviews-media-1")},
         seconds=60,
     )
+    assert api.find("ReplicaSet", namespace, "interviews-media-2") is not None
     eventually("Ready again", lambda: _settled(api, namespace), seconds=60)
 
 
@@ -47,7 +48,7 @@ def test_every_child_without_our_labels_gets_them_back(api: Api, namespace: str,
             gone = dict.fromkeys(child["metadata"]["labels"])
             api.patch(kind, namespace, name, {"metadata": {"labels": gone}})
 
-    eventually("labels are back", lambda: set(children) <= set(api.children(namespace)), seconds=30)
+    eventually("labels are back", lambda: not _missing(api, namespace, children), seconds=30)
     for key, child in api.children(namespace).items():
         if key in children:
             assert child["metadata"]["uid"] == children[key]["metadata"]["uid"], key
@@ -116,6 +117,12 @@ def test_workers_added_by_hand_leave_again_one_by_one(api: Api, namespace: str, 
         lambda: api.get("ReplicaSet", namespace, name)["spec"]["replicas"] == 2,
         seconds=60,
     )
+
+
+def _missing(
+    api: Api, namespace: str, children: dict[tuple[str, str], Manifest]
+) -> set[tuple[str, str]]:
+    return set(children) - set(api.children(namespace))
 
 
 def _may_change(child: Manifest) -> bool:

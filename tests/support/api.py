@@ -53,7 +53,7 @@ class Api:
         self._http = httpx.Client(
             base_url=self.server,
             headers=headers,
-            verify=_trust(config["clusters"][0]["cluster"], user),
+            verify=trust_of(config["clusters"][0]["cluster"], user),
             timeout=30,
             trust_env=False,
         )
@@ -138,7 +138,8 @@ def _checked(answer: httpx.Response) -> Manifest:
     return dict(answer.json())
 
 
-def _trust(cluster: Manifest, user: Manifest) -> ssl.SSLContext | bool:
+def trust_of(cluster: Manifest, user: Manifest) -> ssl.SSLContext | bool:
+    """Return what a kubeconfig's cluster and user need on a TLS connection; False without TLS."""
     if not cluster["server"].startswith("https"):
         return False
     context = ssl.create_default_context(cadata=text_of(cluster, "certificate-authority"))

@@ -53,8 +53,8 @@ class Observer:
             key: Its address.
             secrets_due: Whether this cycle posts the generated Secrets.
         """
-        children = dict(self._cluster.children(key))
         pods = tuple(self._cluster.pods(key))
+        children = await self._find_children(key, pods)
         agents = [pod for pod in pods if pod.tier is Tier.AGENTS and not pod.is_finished]
         self._workers.follow(key, [pod for pod in agents if pod.is_running and pod.ip])
         workers, servers, is_terminating = await asyncio.gather(
@@ -70,6 +70,18 @@ class Observer:
             is_namespace_terminating=is_terminating,
             secrets_due=secrets_due,
         )
+
+    async def _find_children(
+        self, key: ObjectKey, pods: Iterable[Pod]
+    ) -> Mapping[ObjectKey, Child]:
+        """Return the children, those included that lost our labels while their pods kept them.
+
+        The cache selects by label, so such a ReplicaSet looks deleted; a plan that believed
+        it would start a second set of pods beside the one that runs.
+        """
+        for lost in find_lost_owners(self._cluster.children(key), pods):
+            await self._cluster.refresh(lost)
+        return dict(self._cluster.children(key))
 
     async def _read_workers(self, agents: Iterable[Pod]) -> Mapping[str, WorkerReport]:
         """Return every worker's newest word, asked anew where it may soon be removed."""
@@ -98,6 +110,18 @@ class Observer:
         if not fleet.is_deleting:
             return False
         return await self._cluster.is_namespace_terminating(fleet.namespace)
+
+
+def find_lost_owners(
+    children: Mapping[ObjectKey, Child], pods: Iterable[Pod]
+) -> tuple[ObjectKey, ...]:
+    """Return the ReplicaSets that pods name as their owner and that the cache does not have."""
+    owners = {
+        ObjectKey("ReplicaSet", pod.namespace, pod.owner_name)
+        for pod in pods
+        if pod.owner_name and not pod.is_deleting and not pod.is_finished
+    }
+    return tuple(sorted(owners - children.keys()))
 
 
 def may_remove_servers(fleet: Fleet, children: Mapping[ObjectKey, Child]) -> bool:
