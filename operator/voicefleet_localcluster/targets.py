@@ -123,7 +123,9 @@ def build_command(target: Target, go: Path, output: Path) -> tuple[str, ...]:
 def build_environment(inherited: dict[str, str]) -> dict[str, str]:
     """Return the environment of a build: nothing of the machine's may change the result.
 
-    GOTOOLCHAIN=local keeps Go from fetching another Go behind our back.
+    GOTOOLCHAIN=local keeps Go from fetching another Go behind our back, and a GOROOT of the
+    machine would lend its standard library to our compiler.
     """
     ours = {"CGO_ENABLED": "0", "GOFLAGS": "", "GOWORK": "off", "GOTOOLCHAIN": "local"}
-    return {**inherited, **ours}
+    kept = {name: value for name, value in inherited.items() if name != "GOROOT"}
+    return {**kept, **ours}
