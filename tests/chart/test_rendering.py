@@ -3,6 +3,7 @@
 import pytest
 import yaml
 
+import voicefleet
 from support.chart import CHART, find, render_chart
 from voicefleet.__main__ import DEFAULT_CONFIG, make_parser
 from voicefleet.settings import Platform, PlatformImages, parse_platform
@@ -248,6 +249,13 @@ def test_a_changed_platform_file_starts_new_pods():
     )
 
     assert before["annotations"] != after["annotations"]
+
+
+def test_the_chart_installs_the_operator_of_its_own_version():
+    """A chart with another version's image would meet arguments and CRDs it does not know."""
+    pod = find(render_chart(), "Deployment")["spec"]["template"]["spec"]
+
+    assert pod["containers"][0]["image"] == f"voicefleet/operator:{voicefleet.__version__}"
 
 
 def test_the_chart_says_what_it_is():
