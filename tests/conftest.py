@@ -6,7 +6,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-LEVELS = ("tidy", "unit", "shell", "contract", "chart", "localcluster", "cluster")
+LEVELS = ("tidy", "unit", "contract", "chart", "localcluster", "cluster", "faults")
 """The folders that hold tests, quickest first: a broken rule shows before a cluster starts."""
 
 LAST = ("test_rights",)

@@ -44,9 +44,8 @@ def with_module_map(page: str) -> str:
 
 def module_map() -> str:
     """Return one table per layer: every module once, with its own first lines."""
-    sources = [source for source in read_sources(PRODUCT) if source.path.parent != PRODUCT]
-    alone = [source for source in read_sources(PRODUCT) if source.path.parent == PRODUCT]
-    layers = [(layer, list(_in_layer(layer, [*sources, *alone]))) for layer in LAYERS]
+    sources = read_sources(PRODUCT)
+    layers = [(layer, list(_in_layer(layer, sources))) for layer in LAYERS]
     return "\n".join(_table(layer, members) for layer, members in layers if members)
 
 
