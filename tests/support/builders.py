@@ -205,3 +205,8 @@ def a_fleet_status(*, observed_generation: int = 1, agents_desired: int = 0) -> 
         observed_generation=observed_generation,
         agents=AgentsStatus(desired_replicas=agents_desired),
     )
+
+
+def with_pod(seen: Seen, **facts: Any) -> Seen:
+    """Return the same pod with other facts."""
+    return replace(seen, pod=replace(seen.pod, **facts))
