@@ -48,6 +48,11 @@ IMPATIENT_PAUSE_SECONDS = 5.0
 """Pause after an unchanged answer that came at once: this worker does not do long polls."""
 
 
+SPREAD_SECONDS = 0.5
+"""Longest extra pause after an unchanged answer. Polls that begin together would otherwise
+come back together for ever: 1,000 answers in one moment hold the event loop for 0.3 s."""
+
+
 class WorkerState(BaseModel):
     """The part of a worker's answer that the operator acts on."""
 
@@ -220,10 +225,12 @@ class HttpWorkers:
     async def _pause(self, asked_at: float, *, is_unchanged: bool) -> None:
         """Keep a worker that answers at once from being polled without end."""
         took = self._clock.monotonic() - asked_at
-        if took < PAUSE_SECONDS_MIN:
-            await asyncio.sleep(
-                IMPATIENT_PAUSE_SECONDS if is_unchanged else PAUSE_SECONDS_MIN - took
-            )
+        if not is_unchanged:
+            await asyncio.sleep(max(0.0, PAUSE_SECONDS_MIN - took))
+        elif took < PAUSE_SECONDS_MIN:
+            await asyncio.sleep(IMPATIENT_PAUSE_SECONDS)
+        else:
+            await asyncio.sleep(self._jitter() * SPREAD_SECONDS)
 
     def _failure_pause(self, failures: int) -> float:
         longest = FAILURE_PAUSE_SECONDS[min(failures, len(FAILURE_PAUSE_SECONDS)) - 1]
