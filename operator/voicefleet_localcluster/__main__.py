@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from voicefleet_localcluster import binaries
 from voicefleet_localcluster.cluster import LocalCluster, take_down
 from voicefleet_localcluster.errors import LocalClusterError
-from voicefleet_localcluster.layout import layout_of
+from voicefleet_localcluster.layout import cluster_names, layout_of
 from voicefleet_localcluster.options import ClusterOptions
 from voicefleet_localcluster.progress import Progress, on_terminal
 from voicefleet_localcluster.targets import ALL_PROGRAMS, CLUSTER_PROGRAMS
@@ -49,6 +49,9 @@ def build_parser() -> argparse.ArgumentParser:
     )
     up.add_argument("--no-world", action="store_true", help="nothing answers at pod addresses")
     down = subparsers.add_parser("down", help="stop it and remove everything it made")
+    down.add_argument(
+        "--all", action="store_true", help="every cluster, left-over ones of tests too"
+    )
     status = subparsers.add_parser("status", help="say which of its processes run")
     kubeconfig = subparsers.add_parser("kubeconfig", help="print the path of its kubeconfig")
     for subparser in (up, down, status, kubeconfig):
@@ -89,7 +92,8 @@ def _run(chosen: argparse.Namespace, progress: Progress) -> int:
         case "up":
             return _up(chosen, progress)
         case "down":
-            take_down(chosen.name, progress)
+            for name in cluster_names() if chosen.all else [chosen.name]:
+                take_down(name, progress)
             return 0
         case "status":
             return _status(chosen.name, progress)

@@ -111,3 +111,8 @@ class Layout:
 def layout_of(name: str) -> Layout:
     """Return the paths of the cluster with this name."""
     return Layout(state_folder() / name)
+
+
+def cluster_names() -> list[str]:
+    """Return the names of all clusters of this person, running or not."""
+    return sorted(folder.name for folder in state_folder().glob("*/"))

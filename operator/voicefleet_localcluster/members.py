@@ -58,4 +58,5 @@ def program_of(
         log=layout.log(name),
         identity_file=layout.process(name),
         environment=environment,
+        cluster=record.options.name,
     )

@@ -41,6 +41,8 @@ class Program:
     log: Path
     identity_file: Path
     environment: Mapping[str, str]
+    cluster: str
+    """Whose process it is; named in what to do when it fails."""
 
 
 def start(program: Program) -> Identity:
@@ -113,10 +115,12 @@ def last_lines(log: Path, count: int = LOG_LINES) -> tuple[str, ...]:
 
 def failure(program: Program, what_happened: str) -> LocalClusterError:
     """Return the error that shows a program's last words."""
+    command = "python -m voicefleet_localcluster"
     return LocalClusterError(
         f"{program.name} {what_happened}",
         evidence=last_lines(program.log),
-        next_step=f"read {program.log}; then take the cluster down and up again",
+        next_step=f"read {program.log}; to begin anew: {command} down --name {program.cluster} "
+        f"&& {command} up --name {program.cluster}",
     )
 
 

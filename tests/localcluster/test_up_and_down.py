@@ -13,6 +13,7 @@ import pytest
 
 from voicefleet_localcluster import ClusterOptions, LocalCluster, LocalClusterError, members
 from voicefleet_localcluster import processes as real_processes
+from voicefleet_localcluster.stages import STOP_ANNOTATION
 
 pytestmark = pytest.mark.cluster
 
@@ -89,6 +90,21 @@ def test_a_pod_goes_long_before_its_grace_period_ends(cluster: LocalCluster):
 
     eventually(lambda: len(ready_pods(cluster)) == 3)
     assert victim not in ready_pods(cluster)
+
+
+def test_a_pod_may_take_its_own_time_to_stop_within_its_grace(cluster: LocalCluster):
+    """A worker that is still saying goodbye is what a drain has to wait for."""
+    slow = f"--annotations={STOP_ANNOTATION}=2.5"
+    cluster.kubectl("run", "slow", "--image=a/b:1", slow)
+    cluster.kubectl("run", "cut", "--image=a/b:1", f"--annotations={STOP_ANNOTATION}=3000")
+    eventually(lambda: cluster.kubectl("get", "pods", "slow", "cut").count("Running") == 2)
+    begun = time.monotonic()
+
+    cluster.kubectl("delete", "pod", "cut", "--grace-period=1", "--wait=false")
+    cluster.kubectl("delete", "pod", "slow", "--wait=true", "--timeout=20s")
+
+    assert time.monotonic() - begun > 2.4
+    assert cluster.kubectl("get", "pods", "cut", "--ignore-not-found") == ""
 
 
 def test_a_broken_image_never_becomes_ready(cluster: LocalCluster):

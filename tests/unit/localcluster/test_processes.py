@@ -1,5 +1,6 @@
 """Starting and stopping programs, and never somebody else's."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ def a_program(folder: Path, *command: str) -> Program:
         log=folder / "logs" / "program.log",
         identity_file=folder / "program.json",
         environment=dict(os.environ),
+        cluster="drift",
     )
 
 
@@ -79,8 +81,8 @@ def test_the_last_words_of_a_program_are_the_evidence(tmp_path: Path):
     log.write_text("".join(f"line {number}\n" for number in range(20)))
     program = a_program(tmp_path, "sleep", "1")
 
-    error = processes.failure(processes.Program("etcd", (), log, program.log, {}), "ended")
+    error = processes.failure(dataclasses.replace(program, log=log), "ended")
 
     assert error.evidence[-1] == "line 19"
     assert len(error.evidence) == processes.LOG_LINES
-    assert str(error).endswith("then take the cluster down and up again")
+    assert str(error).endswith("up --name drift")
