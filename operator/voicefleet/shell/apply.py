@@ -57,6 +57,11 @@ class Carried:
         """Whether the fleet has been let go."""
         return any(isinstance(step, ReleaseFleet) for step in self.done)
 
+    @property
+    def applies(self) -> int:
+        """How many children that the cache showed were written anew."""
+        return sum(isinstance(step, ApplyChild) for step in self.done)
+
 
 @dataclass(slots=True)
 class _Run:

@@ -158,15 +158,14 @@ class Leadership:
         seen = await self._store.read()
         if seen is None or seen.holder != self._identity:
             return
-        await self._store.write(
-            LeaseRecord(
-                holder="",
-                renewed_at=self._clock.now(),
-                duration_seconds=1,
-                transitions=seen.transitions,
-                resource_version=seen.resource_version,
-            )
+        free = LeaseRecord(
+            holder="",
+            renewed_at=self._clock.now(),
+            duration_seconds=1,
+            transitions=seen.transitions,
+            resource_version=seen.resource_version,
         )
+        self._note(await self._store.write(free))
 
     def _rest_seconds(self) -> float:
         return self._renewed_at + self._timings.renew_deadline - self._clock.monotonic()

@@ -180,6 +180,7 @@ class Reconciler:
         """Report what was done and queue what has to follow."""
         reporter, memory = self._around.reporter, cycle.memory
         decisions = effective_decisions(plan, carried)
+        self._around.meter.note_applies_skipped(len(observed.children) - carried.applies)
         reporter.note_decisions(str(fleet), decisions, {step.because for step in carried.done})
         if carried.is_released:
             await reporter.announce(cycle.body, decisions)

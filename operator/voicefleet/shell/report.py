@@ -123,15 +123,16 @@ class Reporter:
 
 
 def without_moving(status: Any) -> Any:
-    """Return a status without the fields whose change can wait.
+    """Return a status without the values whose change can wait.
 
-    `summary.sessions` is one of them, like every other `sessions`.
+    `summary.sessions` is one of them, like every other `sessions`. Whether a value is there,
+    and whether a part of it is unknown ("0+?/16"), stays: that somebody has begun to answer
+    is news, not movement.
     """
     if isinstance(status, dict):
         return {
-            name: without_moving(value)
+            name: "?" in str(value) if name in MOVING_FIELDS else without_moving(value)
             for name, value in status.items()
-            if name not in MOVING_FIELDS
         }
     if isinstance(status, list):
         return [without_moving(member) for member in status]
