@@ -150,7 +150,9 @@ def plan_media(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
         if server.child.key not in leaving
     ]
     created = [
-        _keep(fleet, observed, with_replicas(render_media_replicaset(fleet, number), 1))
+        keep_child(
+            with_replicas(render_media_replicaset(fleet, number), 1), None, was_complete=False
+        )
         for number in decision.create
     ]
     return join_plans(

@@ -78,7 +78,7 @@ def test_missing_servers_get_numbers_that_were_never_used():
 )
 def test_a_surplus_server_goes_only_when_it_is_certainly_empty(
     facts: dict[str, object],
-    goes: bool,  # noqa: FBT001
+    goes: bool,
 ):
     """Rooms cannot move to another server."""
     view = servers(a_server(1), a_server(2), seen=(its_pod(1, rooms=5), its_pod(2, **facts)))

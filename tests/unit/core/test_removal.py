@@ -51,7 +51,7 @@ def a_set(*seen: Seen, replicas: int | None = None) -> WorkerSet:
         ),
     ],
 )
-def test_only_a_confirmed_empty_worker_may_go(seen: Seen, expected: bool):  # noqa: FBT001
+def test_only_a_confirmed_empty_worker_may_go(seen: Seen, expected: bool):
     """Everything else might hold a call."""
     assert is_removable(a_set(seen).workers[0]) is expected
 
