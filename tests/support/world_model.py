@@ -91,6 +91,13 @@ class World:
             self.wait(seconds)
         raise AssertionError(f"no rest after {rounds} cycles; last: {self.cycle().steps}")
 
+    def run_rounds(self, rounds: int, *, seconds: int = 3) -> None:
+        """Run a number of cycles, whether or not the fleet comes to rest."""
+        for _ in range(rounds):
+            self.cycle()
+            self.move()
+            self.wait(seconds)
+
     def observe(self) -> Observed:
         """Return what an operator sees at this moment."""
         for pod in self.pods.values():
