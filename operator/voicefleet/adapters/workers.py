@@ -29,6 +29,10 @@ logger = logging.getLogger(__name__)
 WORKER_PORT = 8081
 """Where every agents pod serves its state (the worker endpoint's contract)."""
 
+FAILURES_WORTH_TELLING = 4
+"""A worker on its way out refuses once or twice before its pod is seen to go; one that is
+still silent after some seconds is somebody's problem."""
+
 BODY_BYTES_MAX = 64 * 1024
 """Some 500 sessions; a worker holds a few dozen."""
 
@@ -210,7 +214,7 @@ class HttpWorkers:
             except UnavailableError as error:
                 failures += 1
                 version = None
-                if failures == 1:
+                if failures == FAILURES_WORTH_TELLING:
                     logger.info("%s; trying again", error)
                 await asyncio.sleep(self._failure_pause(failures))
                 continue

@@ -47,6 +47,24 @@ def _uids(workers: Iterable[Worker]) -> frozenset[str]:
     return frozenset(worker.pod.uid for worker in workers)
 
 
+def find_payable(
+    rollout: Rollout, decision: AgentsDecision, shrunk: Collection[ObjectKey]
+) -> frozenset[str]:
+    """Return the UIDs of the workers that carry a deletion cost once this plan has run.
+
+    While a ReplicaSet shrinks, no further worker of it gets one: its controller could take
+    that one instead of the one that the plan names.
+    """
+    held_back = {
+        worker.pod.uid
+        for workers in rollout.sets
+        if workers.child.key in shrunk
+        for worker in workers.workers
+        if not worker.is_priced
+    }
+    return frozenset(worker.pod.uid for worker in decision.removable) - held_back
+
+
 def _delete_drained(rollout: Rollout) -> tuple[DeleteChild, ...]:
     return tuple(
         DeleteChild(

@@ -30,11 +30,11 @@ WINDOW = timedelta(minutes=10)
 NOTE_LENGTH_MAX = 1024
 """The API server refuses an Event with a longer note."""
 
-BURST = 20
-"""Requests that a fleet may spend at once: a plan for every tier, and some trouble."""
+BURST = 60
+"""Requests that a fleet may spend at once: a rollout worker by worker, and some trouble."""
 
-REFILL = timedelta(seconds=15)
-"""Time in which a fleet earns one more request: 4 a minute for a fleet that flaps."""
+REFILL = timedelta(seconds=10)
+"""Time in which a fleet earns one more request: 6 a minute for a fleet that flaps."""
 
 FEW_TRIES = RetryPolicy(tries=2, timeout_seconds=5.0)
 """An Event is not worth more of a slow server's time."""
