@@ -181,7 +181,17 @@ async def test_a_failing_watch_is_tried_again_from_the_same_version():
     assert watched.requests == ["list", "watch 5", "watch 5", "watch 5"]
 
 
-async def test_a_watch_that_fails_again_and_again_lists_again():
+async def test_an_api_server_that_was_away_is_not_asked_for_lists():
+    """It comes back to thousands of clients; a resumed watch costs it next to nothing."""
+    gone = Reply(is_cut=True)
+    watched = Watched([a_list(5), gone, gone, gone, gone, gone, HELD])
+
+    await watched.until(requests=7)
+
+    assert watched.requests == ["list"] + ["watch 5"] * 6
+
+
+async def test_a_watch_that_is_refused_again_and_again_lists_again():
     """An API server that lost its data refuses our version for ever."""
     away = Reply.failure(504, "Too large resource version")
     watched = Watched([a_list(5), away, away, away, a_list(2), HELD])

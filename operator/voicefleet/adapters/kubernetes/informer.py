@@ -2,8 +2,9 @@
 
 A watch resumes from the last version it saw. Everything is listed anew only when the server
 has forgotten that version (410), when a watch stays silent (a server that lost its data is
-behind our version and waits for it), or when a resumed watch fails again and again. What the
-list does not have any more was deleted while nobody watched.
+behind our version and waits for it), or when the server refuses it again and again. What the
+list does not have any more was deleted while nobody watched. An API server that was merely away
+is resumed from where it was, because lists are the last thing it needs when it comes back.
 """
 
 import asyncio
@@ -15,7 +16,12 @@ from typing import Protocol
 from voicefleet.adapters.kubernetes.cache import version_of
 from voicefleet.adapters.kubernetes.calls import Call
 from voicefleet.adapters.kubernetes.resources import Resource
-from voicefleet.adapters.kubernetes.session import ApiSession, RetryPolicy, SilentWatchError
+from voicefleet.adapters.kubernetes.session import (
+    ApiSession,
+    BrokenWatchError,
+    RetryPolicy,
+    SilentWatchError,
+)
 from voicefleet.adapters.telemetry import Telemetry
 from voicefleet.api import labels
 from voicefleet.errors import RefusedError, UnavailableError, VoiceFleetError
@@ -30,8 +36,11 @@ PAGE_SIZE = 500
 WATCH_SECONDS = 290
 """The server ends each watch after this long; it resumes without a list."""
 
-FAILURES_BEFORE_RELIST = 3
-"""A resumed watch that fails this often asks for a version the server will never have."""
+REFUSALS_BEFORE_RELIST = 3
+"""A resumed watch that is refused this often asks for a version the server will never have."""
+
+FIRST_LOUD_FAILURE, LOUD_FAILURES = 3, 10
+"""The third failure in a row is a warning, and then every tenth; the others are details."""
 
 GONE = 410
 """HTTP status, and code in the stream, for a version the server has forgotten."""
@@ -94,6 +103,7 @@ class Informer:
         self._pauses = pauses or RetryPolicy(pause_seconds_max=30.0)
         self._version = ""
         self._failures = 0
+        self._refusals = 0
         self._heard_at = clock.monotonic()
 
     @property
@@ -116,14 +126,19 @@ class Informer:
     async def _recover(self, error: VoiceFleetError) -> None:
         """Decide where to go on after a failure, and wait a little."""
         self._failures += 1
+        if not isinstance(error, BrokenWatchError):
+            self._refusals += 1
         is_useless = _is_version_useless(error)
-        must_relist = is_useless or self._failures >= FAILURES_BEFORE_RELIST
+        must_relist = is_useless or self._refusals >= REFUSALS_BEFORE_RELIST
         if must_relist:
             self._version = ""
+            self._refusals = 0
         self._telemetry.note_watch_restart(self.resource.kind, "relist" if must_relist else "error")
         if is_useless and self._failures == 1:
             return
-        logger.warning("%s; trying again (failure %d in a row)", error, self._failures)
+        is_loud = self._failures % LOUD_FAILURES == FIRST_LOUD_FAILURE
+        level = logging.WARNING if is_loud else logging.DEBUG
+        logger.log(level, "%s; trying again (failure %d in a row)", error, self._failures)
         await asyncio.sleep(self._pauses.pause_seconds(min(self._failures, 10), self._jitter()))
 
     async def _list(self) -> None:
@@ -163,6 +178,7 @@ class Informer:
                 self._take(call, event)
                 self._heard_at = self._clock.monotonic()
                 self._failures = 0
+                self._refusals = 0
 
     def _take(self, call: Call, event: Manifest) -> None:
         body = event.get("object") or {}

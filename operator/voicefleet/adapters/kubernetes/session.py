@@ -59,6 +59,10 @@ class RetryPolicy:
         return longest * (0.5 + jitter / 2)
 
 
+class BrokenWatchError(UnavailableError):
+    """The connection of a watch failed, which says nothing about the version it watched."""
+
+
 class SilentWatchError(UnavailableError):
     """A watch has said nothing for longer than the API server's own bookmarks allow."""
 
@@ -169,7 +173,8 @@ class ApiSession:
         Raises:
             RefusedError: The server refuses the watch; status 410 asks for a new list.
             SilentWatchError: Nothing came for too long, not even a bookmark.
-            UnavailableError: The connection failed.
+            BrokenWatchError: The connection failed.
+            UnavailableError: The server cannot watch now.
         """
         timeout = aiohttp.ClientTimeout(
             total=None, sock_connect=CONNECT_SECONDS, sock_read=self._silence
@@ -190,12 +195,12 @@ class ApiSession:
                 async for line in _lines(response.content):
                     event = _parse_object(line)
                     if event is None:
-                        raise UnavailableError(f"{call}: the stream broke off inside an event")
+                        raise BrokenWatchError(f"{call}: the stream broke off inside an event")
                     yield event
         except aiohttp.SocketTimeoutError as error:
             raise SilentWatchError(f"{call}: nothing was heard for {self._silence} s") from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise UnavailableError(f"{call}: {type(error).__name__}: {error}") from error
+            raise BrokenWatchError(f"{call}: {type(error).__name__}: {error}") from error
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
