@@ -118,7 +118,7 @@ def _up(chosen: argparse.Namespace, progress: Progress) -> int:
         pod_stop_seconds=chosen.pod_stop_seconds,
         with_world=not chosen.no_world,
     )
-    cluster = LocalCluster.start(options, progress)
+    cluster = LocalCluster.start(options, progress, keep_failed=True)
     progress.say(f"cluster {cluster.name} is ready after {progress.elapsed():.1f} s")
     progress.say(f"export KUBECONFIG={cluster.kubeconfig}")
     return 0

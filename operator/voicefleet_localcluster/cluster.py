@@ -42,17 +42,33 @@ class LocalCluster:
     setup: starting.Setup
 
     @classmethod
-    def start(cls, options: ClusterOptions | None = None, progress: Progress | None = None) -> Self:
+    def start(
+        cls,
+        options: ClusterOptions | None = None,
+        progress: Progress | None = None,
+        *,
+        keep_failed: bool = False,
+    ) -> Self:
         """Make a cluster, or heal or replace the one of that name.
 
+        Args:
+            options: What it shall be like; the defaults are those of `up`.
+            progress: Where its steps are shown; without it nowhere.
+            keep_failed: Whether what came up before a failure stays for a second try.
+
         Raises:
-            LocalClusterError: It did not come up; what ran so far is left for inspection.
+            LocalClusterError: It did not come up; the error carries the evidence.
         """
         chosen = (options or ClusterOptions()).checked()
         reporter = progress or Progress()
         layout = layout_of(chosen.name)
         with _locked(layout, reporter):
-            return cls(starting.bring_up(layout, chosen, reporter))
+            try:
+                return cls(starting.bring_up(layout, chosen, reporter))
+            except BaseException:
+                if not keep_failed:
+                    _remove(layout)
+                raise
 
     @classmethod
     def find(cls, name: str = "default") -> Self:
@@ -208,13 +224,19 @@ def take_down(name: str, progress: Progress) -> None:
     """Stop every process of a cluster and remove its folder; no such cluster is fine."""
     layout = layout_of(name)
     with _locked(layout, progress), progress.step("take down", name) as step:
-        stopped = starting.stop_members(layout, seconds=DOWN_SECONDS)
         existed = layout.root.exists()
-        shutil.rmtree(layout.root, ignore_errors=True)
-        layout.lock.unlink()
+        stopped = _remove(layout)
         step.detail = (
             f"{name}: {stopped} processes stopped" if existed else f"{name}: was not there"
         )
+
+
+def _remove(layout: Layout) -> int:
+    """Stop what runs and delete what lies there, the lock included, which the caller holds."""
+    stopped = starting.stop_members(layout, seconds=DOWN_SECONDS)
+    shutil.rmtree(layout.root, ignore_errors=True)
+    layout.lock.unlink()
+    return stopped
 
 
 def _locked(layout: Layout, progress: Progress) -> AbstractContextManager[None]:

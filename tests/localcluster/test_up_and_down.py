@@ -228,3 +228,24 @@ def test_a_cluster_of_which_nothing_runs_is_replaced():
         with LocalCluster.start(options) as new:
             assert all(new.running().values())
             assert new.server != old.server
+
+
+def test_a_start_that_fails_in_a_test_leaves_nothing_behind(tmp_path: Path):
+    """Nobody comes back to look at it; its processes would run until the next reboot."""
+    broken = tmp_path / "kube-apiserver"
+    broken.write_text("#!/bin/sh\necho disk full; exit 1\n")
+    broken.chmod(0o755)
+    environment = {
+        **os.environ,
+        "VOICEFLEET_BIN_DIR": str(tmp_path),
+        "VOICEFLEET_STATE_DIR": str(tmp_path / "state"),
+    }
+    script = "from voicefleet_localcluster import LocalCluster; LocalCluster.start()"
+
+    answer = subprocess.run(
+        [sys.executable, "-c", script], env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert "kube-apiserver" in answer.stderr
+    assert "| disk full" in answer.stderr
+    assert list((tmp_path / "state").iterdir()) == []
