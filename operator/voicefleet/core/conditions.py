@@ -91,12 +91,15 @@ def find_reconciling(view: Overview) -> Finding | None:
         return _going_on(Reason.DELETING, told)
     if fleet.spec.paused:
         return None
-    if view.outcome.created or fleet.status.observed_generation != fleet.generation:
-        told = f"generation {fleet.generation}: children are being created or corrected"
+    if view.outcome.created or view.outcome.applied:
+        told = (
+            f"generation {fleet.generation}: {len(view.outcome.created)} children created, "
+            f"{view.outcome.applied} corrected"
+        )
         return _going_on(Reason.APPLYING, told)
-    old = len(view.servers.old)
-    if view.rollout.old or old:
-        return _going_on(Reason.ROLLING_OUT, _explain_rollout(view))
+    rolling = _explain_rollout(view)
+    if rolling:
+        return _going_on(Reason.ROLLING_OUT, rolling)
     waiting = _explain_missing(view)
     if waiting:
         return _going_on(Reason.SCALING_UP, waiting)
@@ -198,6 +201,11 @@ def _explain_rollout(view: Overview) -> str:
             f"media: {new} of {view.media_wanted} servers of revision {view.media_revision} "
             f"serve, {count_of(len(view.servers.old), 'old one')} left"
         )
+    parts.extend(
+        f"{pool.name}: pods of an earlier template are being replaced"
+        for pool in view.pools
+        if pool.is_rolling
+    )
     return "; ".join(parts)
 
 
@@ -216,7 +224,7 @@ def _explain_draining(view: Overview) -> Finding | None:
     """Tell surplus that is on its way from surplus that waits for calls."""
     workers, servers = view.cordoned, view.surplus_servers
     if not workers and not servers:
-        return None
+        return _explain_surplus(view)
     names = [worker.pod.name for worker in workers] + [server.child.key.name for server in servers]
     is_waiting = any(not worker.is_idle for worker in workers) or any(
         server.rooms != 0 for server in servers
@@ -224,6 +232,15 @@ def _explain_draining(view: Overview) -> Finding | None:
     if is_waiting:
         return _going_on(Reason.DRAINING, f"{list_some(names)} wait for their last call")
     return _going_on(Reason.SCALING_DOWN, f"{list_some(names)} are surplus and leave")
+
+
+def _explain_surplus(view: Overview) -> Finding | None:
+    """Tell of workers beyond the wanted ones before the first of them is cordoned."""
+    surplus = view.rollout.uncordoned - view.agents_wanted
+    if surplus <= 0:
+        return None
+    told = f"{count_of(surplus, 'worker')} more than the {view.agents_wanted} wanted ones"
+    return _going_on(Reason.SCALING_DOWN, told)
 
 
 def _explain_waiting(view: Overview) -> str:

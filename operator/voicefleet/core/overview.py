@@ -28,14 +28,28 @@ class Pool:
 
     @property
     def replicas(self) -> int:
-        """Pods that exist."""
-        status = self.live.manifest.get("status") or {} if self.live is not None else {}
-        return int(status.get("replicas", 0))
+        """Pods that exist, of whatever template."""
+        return self._count("replicas")
 
     @property
     def ready(self) -> int:
         """Pods that are Ready."""
-        return self.live.ready_replicas if self.live is not None else 0
+        return self._count("readyReplicas")
+
+    @property
+    def is_rolling(self) -> bool:
+        """Whether pods of an earlier template are still being replaced."""
+        if self.live is None:
+            return False
+        generation = int(self.live.manifest["metadata"].get("generation", 0))
+        if self._count("observedGeneration") < generation:
+            return True
+        return self._count("updatedReplicas", self.replicas) < self.replicas
+
+    def _count(self, field: str, otherwise: int = 0) -> int:
+        if self.live is None:
+            return otherwise
+        return int((self.live.manifest.get("status") or {}).get(field, otherwise))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,5 +23,7 @@ class Outcome:
     """Why the fleet as a whole cannot be acted on, as one sentence; empty if it can."""
     created: tuple[ObjectKey, ...] = ()
     """Objects that this cycle created; the cache may not show them yet."""
+    applied: int = 0
+    """Objects that this cycle brought to another form; their controllers act on it next."""
     notes: Mapping[str, str] = field(default_factory=dict)
     """The plan's notes: what was wanted and waits, with the reason."""

@@ -190,6 +190,7 @@ class Reconciler:
             decisions=memory.unreported,
             refusals=tuple(one.refusal for one in carried.refusals.values()),
             created=carried.created,
+            applied=carried.applies,
             notes=plan.notes,
         )
         status = self._planner.report(fleet, observed, outcome, cycle.now)
