@@ -56,7 +56,8 @@ def read_fleets(source: str) -> Iterator[Manifest]:
     except OSError as error:
         raise SpecError(f"{source}: {error.strerror}; name a file with a VoiceFleet") from error
     except yaml.YAMLError as error:
-        raise SpecError(f"{source}: not readable as YAML: {error}") from error
+        told = " ".join(str(error).split())
+        raise SpecError(f"{source}: not readable as YAML: {told}") from error
     fleets = [body for body in bodies if body.get("kind") == "VoiceFleet"]
     if not fleets:
         raise SpecError(f"{source}: no VoiceFleet in it; its `kind` must be VoiceFleet")

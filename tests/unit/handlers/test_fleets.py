@@ -1,0 +1,89 @@
+"""What kopf calls: the few lines between its events and our queue."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import kopf
+import pytest
+
+from support.cycles import a_fleet_body, fleet_key_of
+from support.fakes import FakeClock
+from voicefleet.adapters.kubernetes.cache import FleetCache
+from voicefleet.adapters.kubernetes.credentials import Credentials
+from voicefleet.handlers.fleets import REGISTRY, Wiring, note_fleet_event, report_health
+from voicefleet.handlers.settings import make_settings
+from voicefleet.shell.queue import WorkQueue
+
+
+async def no_token() -> str | None:
+    """Return that there is no token."""
+    return None
+
+
+def a_wiring() -> Wiring:
+    """Return handlers' memo with an empty cache and an empty queue."""
+    queue = WorkQueue(FakeClock(), jitter=lambda: 1.0, debounce_seconds=0)
+    credentials = Credentials(server="https://127.0.0.1:1", ssl=True, token=no_token)
+    return Wiring(FleetCache(), queue, credentials, lambda: "in charge")
+
+
+def an_event(kind: str | None, version: int = 1, **fields: Any) -> Mapping[str, Any]:
+    """Return an event about a fleet as the watch delivers it."""
+    body = a_fleet_body()
+    metadata = {**body["metadata"], "uid": "uid-1", "resourceVersion": str(version)}
+    return {"type": kind, "object": {**body, "metadata": metadata, **fields}}
+
+
+@pytest.mark.parametrize("kind", [None, "ADDED", "MODIFIED"])
+async def test_a_fleet_that_is_seen_gets_a_cycle(kind: str | None):
+    """The first listing has no type; its fleets need a cycle like any other."""
+    wiring = a_wiring()
+
+    await note_fleet_event(event=an_event(kind), memo=wiring)
+
+    assert wiring.queue.take() == fleet_key_of()
+    assert list(wiring.fleets.keys()) == [fleet_key_of()]
+
+
+async def test_an_echo_of_what_is_known_is_no_news():
+    """Our own status write comes back as an event; a cycle for it would lead to the next one."""
+    wiring = a_wiring()
+    await note_fleet_event(event=an_event("ADDED", version=1), memo=wiring)
+    wiring.queue.done(wiring.queue.take())
+
+    await note_fleet_event(event=an_event("MODIFIED", version=2), memo=wiring)
+
+    assert wiring.queue.take() is None
+
+
+async def test_a_deleted_fleet_is_forgotten_and_gets_a_last_cycle():
+    """That cycle ends the polls of its workers."""
+    wiring = a_wiring()
+    await note_fleet_event(event=an_event("ADDED"), memo=wiring)
+    wiring.queue.done(wiring.queue.take())
+
+    await note_fleet_event(event=an_event("DELETED", version=2), memo=wiring)
+
+    assert (list(wiring.fleets.keys()), wiring.queue.take()) == ([], fleet_key_of())
+
+
+async def test_the_probe_repeats_what_the_operator_says():
+    """It is shown to whoever asks the endpoint."""
+    assert await report_health(memo=a_wiring()) == "in charge"
+
+
+def test_no_handler_makes_kopf_write():
+    """Only handlers of change, timers and daemons make it write annotations and finalizers."""
+    writing = [*REGISTRY._changing.get_all_handlers(), *REGISTRY._spawning.get_all_handlers()]
+
+    assert writing == []
+    assert len(REGISTRY._watching.get_all_handlers()) == 1
+
+
+def test_kopf_neither_posts_events_nor_looks_for_peers():
+    """Both would be writes that nobody asked for, with rights that the chart does not give."""
+    settings = make_settings()
+
+    assert isinstance(settings, kopf.OperatorSettings)
+    assert (settings.posting.enabled, settings.peering.standalone) == (False, True)
+    assert settings.scanning.disabled
