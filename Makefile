@@ -60,7 +60,8 @@ unit: setup ## Run the tests of pure code
 stats: setup ## Print the style table: ours beside the best, and whether the bar is met
 	@$(WORKBENCH).stats
 
-bench: setup ## Measure what must be fast, against its bar
+bench: setup ## Measure what must be fast, against its bar (on a cluster of its own too)
+	@$(LOCALCLUSTER) binaries
 	@$(WORKBENCH).bench
 
 ##@ Local cluster (no Docker: a real control plane, nodes by kwok)
