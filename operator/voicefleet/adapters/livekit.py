@@ -21,7 +21,7 @@ from voicefleet.ports import Clock
 logger = logging.getLogger(__name__)
 
 METRICS_PORT = 6789
-"""`prometheus_port` in the livekit.yaml that is rendered for every server."""
+"""Where the livekit.yaml that is rendered for every server puts its Prometheus endpoint."""
 
 BODY_BYTES_MAX = 1024 * 1024
 """A server with hundreds of rooms answers some 100 KB."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from voicefleet.api import labels
-from voicefleet.api.base import API_GROUP
+from voicefleet.api.base import API_GROUP, GROUP_VERSION
 from voicefleet.manifests import Manifest, ObjectKey, key_of
 from voicefleet.model.observed import Child
 
@@ -204,7 +204,9 @@ class FleetCache:
 
     def store(self, body: Mapping[str, Any]) -> bool:
         """Keep a fleet if it is news; say whether anything but its version changed."""
-        manifest = without_managed_fields({**body, "kind": FLEET_KIND})
+        # The members of a list say neither; Events about the fleet need both.
+        typed = {**body, "apiVersion": GROUP_VERSION, "kind": FLEET_KIND}
+        manifest = without_managed_fields(typed)
         key = key_of(manifest)
         known = self._fleets.get(key)
         if known is not None and _is_same_life(known, manifest):
