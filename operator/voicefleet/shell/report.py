@@ -69,17 +69,21 @@ class Reporter:
         before: Manifest = body.get("status") or {}
         wanted = status.to_manifest()
         if wanted == before:
-            memory.unreported = ()
+            # The same thing once more: status shows it already, its Event is counted.
+            await self._announce_decisions(body, memory)
             return None
         pause = self._pause_seconds(before, wanted, memory)
         if pause > 0:
             return pause
         await self._cluster.write_status(key, wanted)
         memory.status_written_at = self._clock.monotonic()
-        decisions, memory.unreported = memory.unreported, ()
-        await self.announce(body, decisions)
+        await self._announce_decisions(body, memory)
         await self._announce_conditions(body, before, status)
         return SECOND_LOOK_SECONDS
+
+    async def _announce_decisions(self, body: Manifest, memory: FleetMemory) -> None:
+        decisions, memory.unreported = memory.unreported, ()
+        await self.announce(body, decisions)
 
     async def announce(self, body: Manifest, decisions: Iterable[Decision]) -> None:
         """Write one Event for each decision."""
