@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from voicefleet.api.reasons import Reason
-from voicefleet.api.status import VoiceFleetStatus
+from voicefleet.api.status import DECISIONS_MAX, VoiceFleetStatus
 from voicefleet.core.safety import check_plan
 from voicefleet.errors import ConflictError, SpecError, UnsafePlanError, VoiceFleetError
 from voicefleet.manifests import Manifest, ObjectKey
@@ -185,7 +185,7 @@ class Reconciler:
         if carried.is_released:
             await reporter.announce(cycle.body, decisions)
             return Ended.CHANGED
-        memory.unreported += decisions
+        memory.unreported = (memory.unreported + decisions)[-DECISIONS_MAX:]
         outcome = Outcome(
             decisions=memory.unreported,
             refusals=tuple(one.refusal for one in carried.refusals.values()),

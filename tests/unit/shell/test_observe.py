@@ -1,0 +1,126 @@
+"""One snapshot: what is asked anew, and what is left alone."""
+
+from datetime import timedelta
+
+import pytest
+
+from support.cycles import Shell, a_fleet_body
+from support.fakes import FakeSecrets
+from voicefleet.model.observed import Observed
+from voicefleet.settings import Platform
+from voicefleet.shell.fleets import make_fleet
+
+
+class Asked:
+    """Wraps a port's `read` and keeps whom it was asked about."""
+
+    def __init__(self, port) -> None:
+        self._port = port
+        self.names: list[str] = []
+
+    def __getattr__(self, name: str):
+        return getattr(self._port, name)
+
+    async def read(self, pod):
+        """Do what the port says, and remember it."""
+        self.names.append(pod.name)
+        return await self._port.read(pod)
+
+
+class Scene:
+    """A fleet that stands, and an observer whose questions are counted."""
+
+    async def build(self, **spec: object) -> "Scene":
+        """Let the fleet come about."""
+        self.shell = Shell()
+        self.key = await self.shell.apply(a_fleet_body(**spec))
+        self.observer = self.shell.reconciler._around.observer
+        self.workers = self.observer._workers = Asked(self.shell.workers)
+        self.servers = self.observer._servers = Asked(self.shell.servers)
+        return self
+
+    async def observe(self) -> Observed:
+        """Take the snapshot of this moment."""
+        body = self.shell.cluster.get(self.key)
+        suffix = FakeSecrets().suffix(body["metadata"]["uid"])
+        fleet = make_fleet(body, Platform(), secret_suffix=suffix)
+        return await self.observer.observe(fleet, self.key, secrets_due=False)
+
+    def pods(self, tier: str):
+        """Return the fleet's pods of a tier."""
+        return [pod for pod in self.shell.cluster.pods(self.key) if pod.tier == tier]
+
+
+async def test_nobody_is_asked_while_nobody_may_leave():
+    """A thousand workers must cost the operator nothing but their own long polls."""
+    scene = await Scene().build()
+
+    observed = await scene.observe()
+
+    assert (scene.workers.names, scene.servers.names) == ([], [])
+    assert len(observed.workers) == 2
+
+
+async def test_a_cordoned_empty_worker_is_asked_anew():
+    """A removal rests on a word of this moment, not on one from before the cordon."""
+    scene = await Scene().build()
+    leaving = scene.pods("agents")[0]
+    scene.shell.workers.answer(leaving, is_cordoned=True)
+
+    await scene.observe()
+
+    assert scene.workers.names == [leaving.name]
+
+
+async def test_a_cordoned_busy_worker_is_left_to_talk():
+    """It says itself when its last call ends; asking again and again would not end it sooner."""
+    scene = await Scene().build()
+    scene.shell.workers.answer(scene.pods("agents")[0], is_cordoned=True, active=1)
+
+    await scene.observe()
+
+    assert scene.workers.names == []
+
+
+async def test_a_silent_worker_is_unknown_and_not_empty():
+    """An absent report is not a report of zero."""
+    scene = await Scene().build()
+    silent = scene.pods("agents")[0]
+    scene.shell.workers.silence(silent)
+    scene.shell.workers.follow(scene.key, ())
+
+    observed = await scene.observe()
+
+    assert silent.uid not in observed.workers
+
+
+@pytest.mark.parametrize(
+    ("seconds", "times"),
+    [
+        pytest.param(1, 1, id="a-fresh-count-is-used-again"),
+        pytest.param(5, 2, id="an-old-count-is-read-anew"),
+    ],
+)
+async def test_servers_are_read_while_one_of_them_is_too_many(seconds: int, times: int):
+    """Twice zero, ten seconds apart: only readings can tell, and only while they matter."""
+    scene = await Scene().build(media={"minReplicas": 2, "network": {"mode": "PodNetwork"}})
+    scene.shell.cluster.edit(scene.key, {"spec": {"media": {"minReplicas": 1}}})
+    await scene.observe()
+
+    scene.shell.clock.advance(timedelta(seconds=seconds))
+    observed = await scene.observe()
+
+    assert len(scene.servers.names) == 2 * times
+    assert len(observed.servers) == 2
+
+
+async def test_the_namespace_is_asked_about_only_for_a_fleet_that_leaves():
+    """It would be one more request for every cycle of every fleet."""
+    scene = await Scene().build()
+    scene.shell.cluster.terminate_namespace(scene.key.namespace)
+    before = await scene.observe()
+    scene.shell.cluster.remove(scene.key)
+
+    after = await scene.observe()
+
+    assert (before.is_namespace_terminating, after.is_namespace_terminating) == (False, True)
