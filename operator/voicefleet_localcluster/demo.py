@@ -28,6 +28,8 @@ FLEET = "interviews"
 NEXT_IMAGE = "ghcr.io/example/interview-agent:1.5.0"
 CALLS = 3
 """Calls on one worker while everything around it changes."""
+FLOOR = 6
+"""Workers asked for by hand; the example starts with two."""
 PATIENCE_SECONDS = 90
 """Longest wait for one step; the slowest takes about twenty."""
 LOOK_SECONDS = 0.1
@@ -135,9 +137,9 @@ def apply_fleet(demo: Demo) -> None:
 
 def raise_floor(demo: Demo) -> None:
     """Do what a tired SRE does at night: ask for more workers by hand."""
-    with demo.chapter("kubectl scale vf/interviews --replicas=6 (the floor, 2 → 6)"):
-        demo.kubectl("scale", f"vf/{FLEET}", "--replicas=6")
-        demo.wait("6 workers are Ready", lambda: is_ready(demo.fleet(), workers=6))
+    with demo.chapter(f"kubectl scale vf/interviews --replicas={FLOOR} (the floor, 2 → {FLOOR})"):
+        demo.kubectl("scale", f"vf/{FLEET}", f"--replicas={FLOOR}")
+        demo.wait(f"{FLOOR} workers are Ready", lambda: is_ready(demo.fleet(), workers=FLOOR))
     demo.show("get", "vf")
 
 
@@ -151,8 +153,8 @@ def change_image(demo: Demo) -> str:
         demo.wait(
             "every other worker runs the new image",
             lambda: (
-                sorted(demo.workers().values()).count(NEXT_IMAGE) == 6  # noqa: PLR2004
-                and len(demo.workers()) == 7
+                sorted(demo.workers().values()).count(NEXT_IMAGE) == FLOOR
+                and len(demo.workers()) == FLOOR + 1
             ),
         )
     demo.findings["the busy worker outlived the rollout"] = busy in demo.workers()

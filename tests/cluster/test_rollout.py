@@ -53,7 +53,7 @@ def test_a_new_image_replaces_idle_workers(api: Api, operator, world, namespace:
 def test_a_new_image_never_touches_a_busy_worker(api: Api, operator, world, namespace: str):
     """One template edit on a Deployment ends a call within two seconds; here none ends."""
     before = _apply(api, namespace, minReplicas=3)
-    busy = sorted(before)[0]
+    busy = min(before)
     world.set_sessions(namespace, busy, 2)
     eventually("known as busy", lambda: _is_busy(api, namespace, busy))
 
@@ -75,7 +75,7 @@ def test_a_new_image_never_touches_a_busy_worker(api: Api, operator, world, name
 
 def test_a_worker_that_does_not_answer_counts_as_busy(api: Api, operator, world, namespace: str):
     """No report is not a report of zero: there may be a caller behind a broken endpoint."""
-    silent = sorted(_apply(api, namespace))[0]
+    silent = min(_apply(api, namespace))
     world.set_unreachable(namespace, silent)
 
     _change_image(api, namespace, NEXT_IMAGE)
