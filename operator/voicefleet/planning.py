@@ -286,10 +286,16 @@ def join_plans(*plans: Plan) -> Plan:
 def _plan_newest_agents(
     fleet: Fleet, observed: Observed, rollout: Rollout, decision: AgentsDecision
 ) -> Plan:
-    """Create the newest revision's ReplicaSet at its first size, or keep its template."""
+    """Create the newest revision's ReplicaSet at its first size, or keep its template.
+
+    Creation waits while counts of older ones are being taken over: how much room they leave
+    is not decided yet.
+    """
     manifest = render_agents_replicaset(fleet)
     if find_child(observed, key_of(manifest), fleet.uid) is not None:
         return _keep(fleet, observed, manifest)
+    if decision.claims:
+        return Plan()
     first = decision.targets.current
     plan = _keep(fleet, observed, with_replicas(manifest, first))
     if not rollout.old:

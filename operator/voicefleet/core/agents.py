@@ -72,7 +72,7 @@ class AgentsDecision:
     removable: tuple[Worker, ...] = ()
     """Confirmed empty; they carry a deletion cost from now on."""
     claims: tuple[ScaleChild, ...] = ()
-    """Take over `replicas` where nobody of ours owns them; come before any template write."""
+    """Take over `replicas` where nobody of ours owns them; then nothing else is decided."""
     scales: tuple[ScaleChild, ...] = ()
     decisions: tuple[Decision, ...] = ()
     notes: dict[str, str] = field(default_factory=dict)
@@ -112,9 +112,12 @@ def decide_agents(rollout: Rollout, wanted: int, now: datetime) -> AgentsDecisio
         workers confirmed empty. Repeating it on a world where they have come true returns
         none.
     """
+    claims = tuple(filter(None, map(_claim, rollout.sets)))
     targets = decide_targets(rollout, wanted)
     old = balance_sets(rollout.old, targets.old)
-    targets = _leave_room(targets, rollout, old, wanted)
+    targets, old = _leave_room(targets, rollout, old, wanted)
+    if claims:
+        return _take_over(rollout, claims, targets)
     current = (rollout.current,) if rollout.current is not None else ()
     new = balance_sets(current, targets.current)
     recall = new.recall + old.recall
@@ -131,7 +134,6 @@ def decide_agents(rollout: Rollout, wanted: int, now: datetime) -> AgentsDecisio
         cordon=cordon,
         recall=recall,
         removable=tuple(filter(_may_go, (*leavers, *cordon))),
-        claims=tuple(filter(None, (each.claim() for each in scaling))),
         scales=tuple(filter(None, (each.step() for each in scaling))),
         decisions=(
             *_explain_cordons(cordon, recall, rollout.uncordoned),
@@ -139,6 +141,39 @@ def decide_agents(rollout: Rollout, wanted: int, now: datetime) -> AgentsDecisio
         ),
         notes={str(each.workers.child.key): each.hold for each in scaling if each.hold},
         wake_after=rest_of_wait(leavers, now),
+    )
+
+
+def _claim(workers: WorkerSet) -> ScaleChild | None:
+    """Return the write that takes `replicas` over as it stands, where nobody of ours owns it.
+
+    It comes alone: what to do about the count is decided once the count is ours.
+    """
+    child = workers.child
+    if child.scaler_owns_replicas:
+        return None
+    because = f"take over {child.key} at {child.replicas} replicas: nobody of ours owns the field"
+    return ScaleChild(child.key, child.replicas, child.replicas, because)
+
+
+def _take_over(
+    rollout: Rollout, claims: tuple[ScaleChild, ...], targets: Targets
+) -> AgentsDecision:
+    leavers = _find_leavers(rollout, ())
+    return AgentsDecision(
+        targets=targets,
+        removable=tuple(filter(_may_go, leavers)),
+        claims=claims,
+        decisions=tuple(
+            Decision(
+                Tier.AGENTS,
+                claim.replicas_from,
+                claim.replicas_to,
+                Reason.REPLICAS_DRIFTED,
+                f"somebody else set the replicas of {claim.key} to {claim.replicas_from}",
+            )
+            for claim in claims
+        ),
     )
 
 
@@ -174,11 +209,14 @@ def decide_targets(rollout: Rollout, wanted: int) -> Targets:
     )
 
 
-def _leave_room(targets: Targets, rollout: Rollout, old: Balance, wanted: int) -> Targets:
-    """Grow the current revision only as far as old workers have made room.
+def _leave_room(
+    targets: Targets, rollout: Rollout, old: Balance, wanted: int
+) -> tuple[Targets, Balance]:
+    """Grow and recall only as far as the surge allows, whatever has not come true yet.
 
-    Old replicas may have no pod yet to cordon, so soon after they were asked for. Those that
-    run without being Ready do not count: they serve nobody, and may never make room.
+    Replicas that were asked for a moment ago have no pod yet that could be cordoned. Old
+    workers that run without being Ready do not count: they serve nobody, and may never make
+    room.
     """
     cordoned = {worker.pod.uid for worker in old.cordon}
     broken = sum(
@@ -190,10 +228,15 @@ def _leave_room(targets: Targets, rollout: Rollout, old: Balance, wanted: int) -
         for worker in workers.workers
     )
     staying = sum(workers.uncordoned for workers in rollout.old) - sum(old.unmade)
-    staying += len(old.recall) - len(old.cordon) - broken
-    existing = rollout.current.uncordoned if rollout.current is not None else 0
-    room = max(existing, wanted + surge_of(wanted) - staying)
-    return Targets(min(targets.current, room), targets.old)
+    room = wanted + surge_of(wanted) - (staying - len(old.cordon) - broken)
+    existing = pending = 0
+    if rollout.current is not None:
+        existing = rollout.current.uncordoned
+        free = sum(not worker.is_cordoned for worker in rollout.current.workers)
+        pending = existing - rollout.current.missing - free
+    recall = old.recall[: max(0, room - max(targets.current, pending))]
+    current = min(targets.current, max(existing, room - len(recall)))
+    return Targets(current, targets.old), replace(old, recall=recall)
 
 
 def balance_sets(sets: tuple[WorkerSet, ...], target: int) -> Balance:
@@ -240,21 +283,10 @@ class _Scaling:
     hold: str = ""
     removal: Decision | None = None
 
-    def claim(self) -> ScaleChild | None:
-        """Return the write that takes `replicas` over; it never lowers them unguarded."""
-        child = self.workers.child
-        if child.scaler_owns_replicas:
-            return None
-        replicas = max(self.replicas, child.replicas)
-        because = self.because or "nobody of ours owns its replicas; holding them"
-        return ScaleChild(
-            child.key, child.replicas, replicas, f"hold {child.key} at {replicas}: {because}"
-        )
-
     def step(self) -> ScaleChild | None:
         """Return the ordinary change; one that lowers the count is guarded."""
         child = self.workers.child
-        if not child.scaler_owns_replicas or self.replicas == child.replicas:
+        if self.replicas == child.replicas:
             return None
         guard = child.resource_version if self.replicas < child.replicas else None
         because = f"scale {child.key} {child.replicas}→{self.replicas}: {self.because}"

@@ -199,11 +199,23 @@ def _claim(server: Server) -> ScaleChild | None:
     child = server.child
     if child.replicas == 1 and child.scaler_owns_replicas:
         return None
-    if child.replicas > 1 and sum(pod.is_running for pod in server.pods) > 1:
+    if child.replicas > 1 and not _is_doubled_safely(server):
         return None
     guard = child.resource_version if child.replicas > 1 else None
     because = f"scale {child.key} {child.replicas}→1: a media server is one pod"
     return ScaleChild(child.key, child.replicas, 1, because, guard)
+
+
+def _is_doubled_safely(server: Server) -> bool:
+    """Say whether a second pod of a server can go without a doubt about which one it will be.
+
+    The controller takes pods that do not run first; so at most one may run, it has to be
+    Ready, and there must be no pod that only the controller has seen.
+    """
+    pods = [pod for pod in server.pods if not pod.is_deleting]
+    running = [pod for pod in pods if pod.is_running]
+    counted = int((server.child.manifest.get("status") or {}).get("replicas", 0))
+    return counted <= len(pods) and len(running) <= 1 and all(pod.is_ready for pod in running)
 
 
 def _explain_creation(

@@ -72,6 +72,11 @@ def explain_hold(workers: WorkerSet, leaving: Iterable[Worker]) -> str | None:
     """
     if workers.is_shrinking:
         return f"{workers.child.key} has more pods than replicas; waiting for its controller"
+    if workers.counted > len(workers.workers):
+        return (
+            f"{workers.child.key} counts {workers.counted} pods, but {len(workers.workers)} are "
+            "known; waiting for both to agree"
+        )
     names = {worker.pod.name for worker in leaving}
     for worker in workers.workers:
         if worker.pod.name in names or not worker.pod.is_running:

@@ -119,7 +119,7 @@ def _check_release(fleet: Fleet, observed: Observed, now: datetime) -> None:
         raise UnsafePlanError(f"{fleet} is to be released, but nobody deleted it")
     if _may_cut_calls(fleet, fleet.deletion_requested_at, observed, now):
         return
-    for pod in observed.pods:
+    for pod in (pod for pod in observed.pods if not pod.is_finished):
         sessions = _sessions(pod, observed, now)
         is_idle = pod.is_deleting and sessions == 0
         if pod.tier is Tier.AGENTS and not is_idle and not _is_confirmed_empty(pod, observed, now):

@@ -73,23 +73,29 @@ class WorkerSet:
     """Its pods that no longer count and are still there."""
 
     @property
+    def counted(self) -> int:
+        """Pods that its controller counts, which may be ahead of our cache or behind it."""
+        return int((self.child.manifest.get("status") or {}).get("replicas", 0))
+
+    @property
     def missing(self) -> int:
-        """Replicas that have no pod yet, by the word of both caches.
+        """Replicas that have no pod yet and can be dropped, by the word of both caches.
 
         The pod cache may lag behind the controller, so its status has to agree, and to be
-        about the present spec.
+        about the present spec. A count that nobody of ours owns has to be taken over first.
         """
+        if not self.child.scaler_owns_replicas:
+            return 0
         status = self.child.manifest.get("status") or {}
         generation = self.child.manifest["metadata"].get("generation", 0)
         if int(status.get("observedGeneration", 0)) < int(generation):
             return 0
-        existing = max(len(self.workers), int(status.get("replicas", 0)))
-        return max(0, self.child.replicas - existing)
+        return max(0, self.child.replicas - max(len(self.workers), self.counted))
 
     @property
     def is_shrinking(self) -> bool:
         """Whether an earlier, smaller count has not reached the pods yet."""
-        return len(self.workers) > self.child.replicas
+        return max(len(self.workers), self.counted) > self.child.replicas
 
     @property
     def cordoned(self) -> int:
@@ -110,8 +116,7 @@ class WorkerSet:
     @property
     def is_gone(self) -> bool:
         """Whether nothing of the revision is left but the object."""
-        status = self.child.manifest.get("status") or {}
-        pods = len(self.workers) + self.leftovers + int(status.get("replicas", 0))
+        pods = len(self.workers) + self.leftovers + self.counted
         return self.child.replicas == 0 and pods == 0
 
 

@@ -216,15 +216,15 @@ def test_a_count_that_nobody_of_ours_owns_is_taken_over_first():
     assert (claim.replicas_to, claim.resource_version) == (2, None)
 
 
-def test_a_hand_that_scaled_a_replicaset_up_costs_no_call():
-    """The surplus is cordoned; taking the field over never lowers the count."""
+def test_a_count_is_decided_about_only_once_it_is_ours():
+    """A hand scaled up; the surplus is cordoned in the next cycle, and nobody is cut."""
     child = a_replicaset("new", 3, scaler_owns_replicas=False)
     rollout = a_rollout(child, seen=tuple(a_worker(name, sessions=1) for name in "abc"))
 
     decision = decide_agents(rollout, 2, NOW)
 
-    assert [claim.replicas_to for claim in decision.claims] == [3]
-    assert len(decision.cordon) == 1
+    assert (decision.cordon, decision.scales) == ((), ())
+    assert decision.decisions[0].reason is Reason.REPLICAS_DRIFTED
 
 
 def test_pods_on_their_way_out_are_nobodys_replicas():
