@@ -76,6 +76,14 @@ cluster: setup ## Run only the tests on a real API server
 	@$(LOCALCLUSTER) binaries
 	@$(PYTEST) tests/cluster
 
+faults: setup ## Live fleets through crashes, cut connections and lost answers, a fixed choice
+	@$(LOCALCLUSTER) binaries
+	@$(PYTEST) tests/faults
+
+soak: setup ## The same by a thousand seeds and after every write; SEEDS=200 for fewer
+	@$(LOCALCLUSTER) binaries
+	@VOICEFLEET_SOAK_SEEDS=$(or $(SEEDS),1000) $(PYTEST) tests/faults/test_soak.py -p no:randomly -s
+
 ##@ Generated files
 
 generate: setup ## Write what follows from the code: CRDs, API reference, reasons, module map
@@ -115,4 +123,4 @@ $(READY): requirements/dev.lock
 	@touch $@
 
 .PHONY: help demo test setup check fix format lint types imports tidy unit stats bench up down \
-  cluster generate verify golden lock clean
+  cluster faults soak generate verify golden lock clean

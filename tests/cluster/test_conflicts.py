@@ -12,6 +12,7 @@ import pytest
 from support.api import Api, Manifest, eventually
 from support.cluster_fixtures import operator_for
 from support.fault_proxy import FaultProxy
+from support.faults import WRITE, Fault, FaultKind, Trouble
 from support.manifests import a_fleet_manifest, is_settled, with_evaluation, with_speech
 from voicefleet_localcluster.operator_process import OperatorProcess
 
@@ -59,24 +60,13 @@ def test_a_conflict_on_any_single_write_converges(api: Api, proxied, new_namespa
     api.create(_fleet(calm))
     eventually("Ready undisturbed", lambda: _ready(api, calm), seconds=40)
     wanted = _shape(api, calm)
-    count = len([write for write in proxy.writes if f"/{calm}/" in write.path])
+    count = len(proxy.writes_in(calm))
     assert 10 < count < WRITES_OF_A_FLEET_MAX
 
     disturbed = [new_namespace() for _ in range(count)]
-    seen = dict.fromkeys(disturbed, 0)
-    spoiled: set[str] = set()
-
-    def spoil(_number: int, _method: str, path: str) -> int | None:
-        namespace = next((name for name in disturbed if f"/{name}/" in path), None)
-        if namespace is None:
-            return None
-        seen[namespace] += 1
-        if seen[namespace] == disturbed.index(namespace) + 1 and namespace not in spoiled:
-            spoiled.add(namespace)
-            return 409
-        return None
-
-    proxy.spoil = spoil
+    for number, namespace in enumerate(disturbed, start=1):
+        conflict = Fault(FaultKind.CONFLICT, WRITE, at=number)
+        proxy.troubles[namespace] = Trouble((conflict,))
     for namespace in disturbed:
         api.create(_fleet(namespace))
 
@@ -86,7 +76,8 @@ def test_a_conflict_on_any_single_write_converges(api: Api, proxied, new_namespa
             lambda namespace=namespace: _ready(api, namespace) and _shape(api, namespace) == wanted,
             seconds=90,
         )
-    assert len(spoiled) >= count - 2, "almost every write must have been spoiled once"
+    spoiled = sum(len(proxy.troubles[namespace].fired) for namespace in disturbed)
+    assert spoiled >= count - 2, "almost every write must have been spoiled once"
 
 
 def test_the_operator_logs_no_traceback_for_a_conflict(proxied):

@@ -1,45 +1,64 @@
-"""A proxy between the operator and the API server that spoils chosen writes.
+"""A proxy between the operator and the API server, in which things go wrong on purpose.
 
 It runs in the test's process on its own thread, speaks plain HTTP to the operator and TLS
-to the API server, and streams watches through. A fault fires once, at the k-th write that
-the operator sends; what was asked and what was answered is kept for the test to read.
+to the API server, and passes watches on event by event. What goes wrong, and where, is a
+`Trouble` per namespace; everything else passes unharmed. Every write is kept for the test.
 """
 
 import asyncio
+import json
+import re
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import yaml
-from aiohttp import ClientResponse, ClientSession, ClientTimeout, TCPConnector, web
+from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector, web
 
 from support.api import text_of
+from support.faults import READ, STATUSES, WRITE, Fault, FaultKind, Trouble
 
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
-NOT_COUNTED = ("/leases", "/events", "/selfsubject")
-"""Writes that belong to no fleet: the Lease's, Events, and questions about rights."""
+NOT_COUNTED = re.compile(r"leases|events|selfsubject\w*")
+"""Kinds that belong to no fleet: the Lease, Events, and questions about rights."""
 
-CONFLICT = {
-    "kind": "Status",
-    "apiVersion": "v1",
-    "status": "Failure",
-    "reason": "Conflict",
-    "code": 409,
-    "message": "the object has been modified; please apply your changes to the latest version",
-}
+OBJECT_PATH = re.compile(
+    r"/(?:api/v1|apis/[^/]+/[^/]+)(?:/namespaces/(?P<namespace>[^/]+))?"
+    r"/(?P<plural>[^/]+)(?:/(?P<name>[^/]+))?(?:/(?P<subresource>[^/]+))?"
+)
+SLOW_SECONDS = 3.0
+LATE_SECONDS = 2.0
+OUTAGE_SECONDS = 3.0
+STALE_SECONDS = 1.0
+"""How much older than the world a stale list is, at least."""
+
+HOP_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "accept-encoding"})
+PASSED_HEADERS = frozenset({"content-type", "content-encoding", "retry-after"})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Write:
-    """One write that passed the proxy."""
+    """One write that the operator sent, in the order of the answers."""
 
     method: str
     path: str
     manager: str
     status: int
+
+    def __str__(self) -> str:
+        """Read as one line of a record."""
+        return f"{self.method} {self.path} {self.manager} -> {self.status}"
+
+
+@dataclass(slots=True)
+class _Rewind:
+    """A list as it was at some moment, which the next list of this path will be."""
+
+    body: bytes
+    due_at: float
 
 
 class FaultProxy:
@@ -51,21 +70,28 @@ class FaultProxy:
         self._folder = folder
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._open: set[asyncio.BaseTransport] = set()
+        self._rewinds: dict[str, _Rewind] = {}
+        self._outage: asyncio.Task[None] | None = None
+        self._is_away = False
         self.writes: list[Write] = []
-        self.spoil: Callable[[int, str, str], int | None] = lambda _number, _method, _path: None
-        """Called with number, method and path of each write; a status code spoils it."""
+        self.troubles: dict[str, Trouble] = {}
+        """By namespace."""
+        self.kill: Callable[[], None] = lambda: None
+        """Kills the operator; called on the proxy's thread."""
         self.kubeconfig = folder / "through-proxy.kubeconfig"
 
     def __enter__(self) -> Self:
         """Start listening on a free loopback port."""
         self._thread.start()
-        port = asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(20)
-        cluster = {"name": "proxy", "cluster": {"server": f"http://127.0.0.1:{port}"}}
+        self._port = asyncio.run_coroutine_threadsafe(self._start(), self._loop).result(20)
+        cluster = {"name": "proxy", "cluster": {"server": f"http://127.0.0.1:{self._port}"}}
         config = {**self._config, "clusters": [cluster]}
         config["contexts"] = [
             {"name": "proxy", "context": {"cluster": "proxy", "user": config["users"][0]["name"]}}
         ]
         config["current-context"] = "proxy"
+        self.kubeconfig.touch(mode=0o600)
         self.kubeconfig.write_text(yaml.safe_dump(config))
         return self
 
@@ -76,6 +102,10 @@ class FaultProxy:
         self._thread.join(10)
         self._loop.close()
 
+    def writes_in(self, namespace: str) -> list[Write]:
+        """Return the writes about one namespace, oldest first."""
+        return [write for write in self.writes if f"/namespaces/{namespace}/" in write.path]
+
     async def _start(self) -> int:
         cluster = self._config["clusters"][0]["cluster"]
         trust = ssl.create_default_context(cadata=text_of(cluster, "certificate-authority"))
@@ -84,54 +114,225 @@ class FaultProxy:
             connector=TCPConnector(ssl=trust, limit=0),
             timeout=ClientTimeout(total=None),
             auto_decompress=False,
+            read_bufsize=2**20,
         )
         app = web.Application(client_max_size=8 * 2**20)
-        app.router.add_route("*", "/{path:.*}", self._pass)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
+        app.router.add_route("*", "/{path:.*}", self._answer)
+        self._runner = web.AppRunner(app, shutdown_timeout=0.1, access_log=None)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
+        await self._listen(0)
         return int(self._runner.addresses[0][1])
 
+    async def _listen(self, port: int) -> None:
+        self._site = web.TCPSite(self._runner, "127.0.0.1", port, reuse_address=True)
+        await self._site.start()
+
     async def _stop(self) -> None:
-        await self._client.close()
+        if self._outage is not None:
+            await self._outage
+        self._cut_all()
         await self._runner.cleanup()
+        await self._client.close()
+        rest = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in rest:
+            task.cancel()
+        await asyncio.gather(*rest, return_exceptions=True)
 
-    async def _pass(self, request: web.Request) -> web.StreamResponse:
-        counts = request.method in WRITES and not any(
-            part in request.path.lower() for part in NOT_COUNTED
+    async def _be_away(self) -> None:
+        """Refuse connections for a while, after cutting those that exist."""
+        self._is_away = True
+        await self._site.stop()
+        self._cut_all()
+        await asyncio.sleep(OUTAGE_SECONDS)
+        self._is_away = False
+        await self._listen(self._port)
+
+    def _cut_all(self) -> None:
+        for transport in tuple(self._open):
+            _abort(transport)
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        transport = request.transport
+        if transport is None or self._is_away:
+            _abort(transport)
+            return web.Response()
+        self._open.add(transport)
+        try:
+            return await self._judge(request)
+        except (ClientError, ConnectionError):
+            # Either side is gone, as it may be after a kill; the other one is told the same way.
+            _abort(transport)
+            return web.Response()
+        finally:
+            self._open.discard(transport)
+
+    async def _judge(self, request: web.Request) -> web.StreamResponse:
+        """Let a request meet its namespace's trouble on the way to the server and back."""
+        about = OBJECT_PATH.fullmatch(request.path)
+        if "watch" in request.query:
+            return await self._watch(request, about["plural"] if about else "")
+        if rewind := self._take_rewind(request):
+            return web.Response(body=rewind.body, content_type="application/json")
+        fault, is_write = self._strike(request, about)
+        if fault is not None and fault.kind in STATUSES:
+            self._note(request, STATUSES[fault.kind][0], is_write=is_write)
+            return _refusal(fault.kind)
+        if fault is not None and fault.kind is FaultKind.REFUSED:
+            _abort(request.transport)
+            return web.Response()
+        async with self._forward(request, await request.read()) as answer:
+            body = await answer.read()
+        self._note(request, answer.status, is_write=is_write)
+        if fault is not None:
+            await self._spoil_answer(request, fault)
+        return web.Response(status=answer.status, body=body, headers=_passed(answer))
+
+    def _strike(
+        self, request: web.Request, about: re.Match[str] | None
+    ) -> tuple[Fault | None, bool]:
+        """Return what strikes a request, and whether it is one of the writes that count."""
+        if about is None or NOT_COUNTED.fullmatch(about["plural"]):
+            return None, False
+        is_write = request.method in WRITES
+        trouble = self.troubles.get(about["namespace"] or "")
+        if trouble is None or not (is_write or about["name"]):
+            return None, is_write
+        return trouble.meet(WRITE if is_write else READ), is_write
+
+    async def _spoil_answer(self, request: web.Request, fault: Fault) -> None:
+        match fault.kind:
+            case FaultKind.LOST:
+                _abort(request.transport)
+            case FaultKind.SLOW:
+                await asyncio.sleep(SLOW_SECONDS)
+            case FaultKind.KILL:
+                self.kill()
+            case FaultKind.OUTAGE if not self._is_away:
+                self._outage = asyncio.create_task(self._be_away())
+
+    def _take_rewind(self, request: web.Request) -> _Rewind | None:
+        """Return the old list that this list has to be, once."""
+        rewind = self._rewinds.get(request.path)
+        if rewind is None or request.method != "GET" or rewind.due_at > 0:
+            return None
+        return self._rewinds.pop(request.path)
+
+    async def _watch(self, request: web.Request, plural: str) -> web.StreamResponse:
+        """Pass a watch on, one event after the other."""
+        async with self._forward(request, None) as answer:
+            response = web.StreamResponse(status=answer.status, headers=_passed(answer))
+            await response.prepare(request)
+            async for line in _lines(answer):
+                if request.transport is None or request.transport.is_closing():
+                    break
+                fault = self._strike_event(plural, line)
+                if self._is_rewind_due(request) or (fault and fault.kind is FaultKind.GONE):
+                    await response.write(EXPIRED)
+                    break
+                if fault is None or await self._spoil_event(request, fault, response, line=line):
+                    await response.write(line)
+                    continue
+                _abort(request.transport)
+                break
+        return response
+
+    def _strike_event(self, plural: str, line: bytes) -> Fault | None:
+        event: dict[str, Any] = json.loads(line)
+        trouble = self.troubles.get(event["object"].get("metadata", {}).get("namespace", ""))
+        return trouble.meet(plural) if trouble and event["type"] != "BOOKMARK" else None
+
+    async def _spoil_event(
+        self, request: web.Request, fault: Fault, response: web.StreamResponse, *, line: bytes
+    ) -> bool:
+        """Do what a fault does to an event; say whether the event is passed on after it."""
+        match fault.kind:
+            case FaultKind.CUT:
+                return False
+            case FaultKind.LATE:
+                await asyncio.sleep(LATE_SECONDS)
+            case FaultKind.TWICE:
+                await response.write(line)
+            case FaultKind.STALE:
+                await self._keep_list(request)
+        return True
+
+    async def _keep_list(self, request: web.Request) -> None:
+        """Remember the list as it is now; a later event says 410, and this answers then."""
+        kept = {"labelSelector": request.query.get("labelSelector", "")}
+        address = f"{self._upstream}{request.path}"
+        async with self._client.get(address, params=kept, headers=_asking(request)) as answer:
+            body = await answer.read()
+        due_at = asyncio.get_running_loop().time() + STALE_SECONDS
+        self._rewinds[request.path] = _Rewind(body, due_at)
+
+    def _is_rewind_due(self, request: web.Request) -> bool:
+        rewind = self._rewinds.get(request.path)
+        if rewind is None or not 0 < rewind.due_at <= asyncio.get_running_loop().time():
+            return False
+        rewind.due_at = 0.0
+        return True
+
+    def _forward(self, request: web.Request, body: bytes | None) -> Any:
+        address = f"{self._upstream}{request.rel_url}"
+        return self._client.request(
+            request.method, address, data=body or None, headers=_asking(request)
         )
-        status = self.spoil(len(self.writes), request.method, request.path) if counts else None
-        if status is not None:
-            self._note(request, status)
-            return web.json_response({**CONFLICT, "code": status}, status=status)
-        body = await request.read()
-        headers = {
-            name: value
-            for name, value in request.headers.items()
-            if name.lower() not in {"host", "content-length", "transfer-encoding"}
-        }
-        async with self._client.request(
-            request.method, f"{self._upstream}{request.rel_url}", data=body, headers=headers
-        ) as answer:
-            if counts:
-                self._note(request, answer.status)
-            return await _stream(request, answer)
 
-    def _note(self, request: web.Request, status: int) -> None:
-        manager = request.query.get("fieldManager", "")
-        self.writes.append(Write(request.method, request.path, manager, status))
+    def _note(self, request: web.Request, status: int, *, is_write: bool) -> None:
+        if is_write:
+            manager = request.query.get("fieldManager", "")
+            self.writes.append(Write(request.method, request.path, manager, status))
 
 
-async def _stream(request: web.Request, answer: ClientResponse) -> web.StreamResponse:
-    passed = {
-        name: value
-        for name, value in answer.headers.items()
-        if name.lower() in {"content-type", "content-encoding", "retry-after"}
+def _status(code: int, reason: str, message: str) -> dict[str, Any]:
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Failure",
+        "reason": reason,
+        "code": code,
+        "message": message,
     }
-    response = web.StreamResponse(status=answer.status, headers=passed)
-    await response.prepare(request)
+
+
+EXPIRED = (
+    json.dumps(
+        {"type": "ERROR", "object": _status(410, "Expired", "too old resource version")}
+    ).encode()
+    + b"\n"
+)
+"""The event with which a real server says that it has forgotten a version."""
+
+
+def _refusal(kind: FaultKind) -> web.Response:
+    code, reason = STATUSES[kind]
+    headers = {"Retry-After": "1"} if kind is FaultKind.THROTTLED else {}
+    body = _status(code, reason, f"{reason} that the test ordered")
+    return web.json_response(body, status=code, headers=headers)
+
+
+def _asking(request: web.Request) -> dict[str, str]:
+    """Return the operator's headers; nothing is compressed, so that events can be read."""
+    kept = {
+        name: value for name, value in request.headers.items() if name.lower() not in HOP_HEADERS
+    }
+    return {**kept, "Accept-Encoding": "identity"}
+
+
+def _passed(answer: ClientResponse) -> dict[str, str]:
+    return {name: value for name, value in answer.headers.items() if name.lower() in PASSED_HEADERS}
+
+
+def _abort(transport: asyncio.BaseTransport | None) -> None:
+    if isinstance(transport, asyncio.Transport):
+        transport.abort()
+
+
+async def _lines(answer: ClientResponse) -> AsyncIterator[bytes]:
+    rest = b""
     async for chunk in answer.content.iter_any():
-        await response.write(chunk)
-    await response.write_eof()
-    return response
+        *complete, rest = (rest + chunk).split(b"\n")
+        for line in complete:
+            if line:
+                yield line + b"\n"

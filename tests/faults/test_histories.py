@@ -1,0 +1,77 @@
+"""Whatever goes wrong between the operator and the API server, the end is the same.
+
+    make soak                                          as many seeds as one likes
+    VOICEFLEET_FAULT_HISTORY='scale plain: lost@write#9' make faults       one history again
+
+`support.histories` explains how a history is read.
+"""
+
+import os
+
+import pytest
+
+from support.arena import Arena, Verdict
+from support.faults import FaultKind
+from support.histories import COMBINATIONS, History, Scenario, crash_histories, history_of
+
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.slow,
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.timeout(900),
+]
+
+PLAIN, EVERYTHING = COMBINATIONS[0], COMBINATIONS[-1]
+
+SEEDS = range(24)
+"""Of the histories that every run repeats."""
+
+FOUND: tuple[str, ...] = ()
+"""Histories that failed once, each cut down to what it needed to fail; see docs/faults.md."""
+
+REPLAY = os.environ.get("VOICEFLEET_FAULT_HISTORY", "")
+
+
+async def _judge(arena: Arena, histories: list[History]) -> list[Verdict]:
+    """Judge histories; those that fail are cut down to their shortest form before told."""
+    verdicts = await arena.judge(histories)
+    failed = [verdict for verdict in verdicts if verdict.failures]
+    if failed:
+        shortest = await arena.shrink(failed[0])
+        told = "\n".join(map(str, failed))
+        pytest.fail(f"{told}\n\nthe first of them, cut down:\n{shortest}", pytrace=False)
+    return verdicts
+
+
+@pytest.mark.skipif(not REPLAY, reason="VOICEFLEET_FAULT_HISTORY names no history")
+async def test_a_history_given_by_hand_converges(arena: Arena):
+    """Whoever is given a failing line sees the same failure, with one command."""
+    verdicts = await _judge(arena, [History.parse(REPLAY)])
+
+    assert [verdict.failures for verdict in verdicts] == [()]
+
+
+async def test_histories_of_fixed_seeds_converge(arena: Arena):
+    """Faults come in combinations that nobody thinks of; a seed thinks of them for us."""
+    histories = [history_of(seed, tiers=(PLAIN, EVERYTHING)) for seed in SEEDS]
+
+    verdicts = await _judge(arena, histories)
+
+    struck = {fault.kind for verdict in verdicts for fault in verdict.fired}
+    assert len(struck) >= len(FaultKind) - 3, "hardly any kind of fault has struck"
+
+
+async def test_histories_that_failed_once_converge(arena: Arena):
+    """What was broken once breaks again in the same place."""
+    verdicts = await _judge(arena, [History.parse(line) for line in FOUND])
+
+    assert all(verdict.fired for verdict in verdicts)
+
+
+async def test_a_crash_after_any_write_converges(arena: Arena):
+    """A node dies without asking which write was the last one."""
+    histories = crash_histories(Scenario.CREATE, EVERYTHING, writes=48, every=12)
+
+    verdicts = await _judge(arena, list(histories))
+
+    assert sum(len(verdict.fired) for verdict in verdicts) >= 30

@@ -1,0 +1,195 @@
+"""What must be true after any history, whatever went wrong in it. Pure.
+
+the end is the undisturbed run's          `shape_of`, `differences`
+nothing is written once it is reached     `support.mirror` counts, `support.arena` judges
+no busy pod was removed                   `Calls`
+conditions are true                       part of the shape
+the operator's log has no fault of ours   `faults_in_log`
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from support.api import Manifest
+from voicefleet.api import labels
+
+Objects = Mapping[tuple[str, str], Manifest]
+Shape = dict[str, Any]
+
+TOLD_MAX: Final = 6
+"""Differences that a message lists; more would hide the first."""
+
+CHOSEN_BY_SERVER: Final = frozenset({"clusterIP", "clusterIPs", "nodePort", "healthCheckNodePort"})
+MOVING_IN_STATUS: Final = frozenset(
+    {
+        "decisions",
+        "lastTransitionTime",
+        "message",
+        "sessions",
+        "observedGeneration",
+        "etaSeconds",
+        "lastServer",
+    }
+)
+"""Times, sentences with numbers in them, and what depends on the way and not on the end."""
+DERIVED: Final = frozenset(
+    {
+        "deployment.kubernetes.io/revision",
+        "pod-template-hash",
+        "voicefleet.dev/fingerprint",
+        labels.SERVER,
+    }
+)
+"""Annotations and labels that follow from contents which are compared themselves."""
+OURS_IN_METADATA: Final = ("labels", "annotations", "finalizers")
+CONTENTS: Final = ("spec", "data", "immutable", "type")
+
+LOG_FAULT: Final = re.compile(
+    r"Traceback|fault of the operator|refused its own plan|while it held a session|\bERROR\b"
+)
+
+
+@dataclass(slots=True)
+class Calls:
+    """Who is in a call now, by the test's own book, and who was removed in one."""
+
+    now: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Calls by namespace and pod, or rooms by namespace and a media server's ReplicaSet."""
+    leaving: set[str] = field(default_factory=set)
+    cut: list[str] = field(default_factory=list)
+
+    def watch(self, verb: str, item: Manifest) -> None:
+        """Judge every pod at the moment in which it is told to go."""
+        metadata = item["metadata"]
+        is_going = verb == "DELETED" or "deletionTimestamp" in metadata
+        if item["kind"] != "Pod" or not is_going or metadata["uid"] in self.leaving:
+            return
+        self.leaving.add(metadata["uid"])
+        owners = [owner["name"] for owner in metadata.get("ownerReferences", ())]
+        for name in (metadata["name"], *owners):
+            if count := self.now[metadata["namespace"], name]:
+                self.cut.append(f"{metadata['namespace']}/{metadata['name']} with {count} calls")
+
+    def cut_in(self, namespace: str) -> list[str]:
+        """Return the pods of a namespace that were removed during calls."""
+        return [line for line in self.cut if line.startswith(f"{namespace}/")]
+
+
+def shape_of(objects: Objects, namespace: str) -> Shape:
+    """Return what a namespace holds of a fleet, without what differs from run to run."""
+    ours = {
+        f"{kind}/{name}": _content(item)
+        for (kind, name), item in objects.items()
+        if kind not in ("Pod", "VoiceFleet") and _is_of_fleet(item)
+    }
+    fleets = {
+        f"VoiceFleet/{name}": {
+            "finalizers": item["metadata"].get("finalizers", []),
+            "status": _without(item.get("status", {}), MOVING_IN_STATUS),
+        }
+        for (kind, name), item in objects.items()
+        if kind == "VoiceFleet"
+    }
+    pods = Counter(_pod_line(item) for (kind, _), item in objects.items() if kind == "Pod")
+    text = json.dumps({**ours, **fleets, "pods": dict(sorted(pods.items()))}, sort_keys=True)
+    for hashed, name in _names_of_hashes(objects).items():
+        text = text.replace(hashed, name)
+    shape: Shape = json.loads(text.replace(namespace, "NAMESPACE"))
+    return shape
+
+
+def differences(wanted: Shape, seen: Shape) -> list[str]:
+    """Return the first differences, each with its place and both values."""
+    before, after = dict(_leaves(wanted)), dict(_leaves(seen))
+    places = [place for place in sorted({*before, *after}) if before.get(place) != after.get(place)]
+    told = [
+        f"{place}: wanted {before.get(place, 'nothing')!r}, is {after.get(place, 'nothing')!r}"
+        for place in places[:TOLD_MAX]
+    ]
+    return [*told, f"and {len(places) - TOLD_MAX} more"] if len(places) > TOLD_MAX else told
+
+
+def faults_in_log(lines: Iterable[str]) -> list[str]:
+    """Return the lines with which the operator admits that something is wrong with itself."""
+    return [line for line in lines if LOG_FAULT.search(line)]
+
+
+def _is_of_fleet(item: Manifest) -> bool:
+    owners = item["metadata"].get("ownerReferences") or ()
+    by_label = labels.FLEET in (item["metadata"].get("labels") or {})
+    return by_label and not any(owner["kind"] == "Deployment" for owner in owners)
+
+
+def _content(item: Manifest) -> Manifest:
+    metadata = item["metadata"]
+    kept = {
+        name: _without(metadata[name], DERIVED) for name in OURS_IN_METADATA if metadata.get(name)
+    }
+    owners = [f"{owner['kind']}/{owner['name']}" for owner in metadata.get("ownerReferences", ())]
+    if item["kind"] == "Secret":
+        return {**kept, "owners": owners, "keys": sorted(item.get("data", {}))}
+    content = {name: item[name] for name in CONTENTS if name in item}
+    return {**kept, "owners": owners, **_without(content, CHOSEN_BY_SERVER | DERIVED)}
+
+
+def _pod_line(pod: Manifest) -> str:
+    marks = pod["metadata"].get("labels", {})
+    owner = next(iter(pod["metadata"].get("ownerReferences", ())), {"name": "nobody"})
+    owner_name = owner["name"].removesuffix(f"-{marks.get('pod-template-hash')}")
+    conditions = pod.get("status", {}).get("conditions", ())
+    is_ready = any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+    annotations = pod["metadata"].get("annotations", {})
+    cordoned = annotations.get(labels.CORDONED, "false")
+    words = [owner_name, f"busy={marks.get(labels.BUSY)}", f"cordoned={cordoned}"]
+    words.append("ready" if is_ready else "not ready")
+    return " ".join([*words, "leaving"] if "deletionTimestamp" in pod["metadata"] else words)
+
+
+def _names_of_hashes(objects: Objects) -> dict[str, str]:
+    """Return a word for each hash that follows from the fleet's UID: Secrets and revisions.
+
+    Revisions of a tier are told apart by their order of creation, and so are media servers:
+    their numbers are never used twice, so they tell how often one had to be replaced.
+    """
+    found: dict[str, str] = {}
+    for (kind, name), item in sorted(objects.items(), key=_age):
+        marks = item["metadata"].get("labels", {})
+        revision = marks.get(labels.REVISION)
+        if kind == "Secret" and _is_of_fleet(item):
+            found[name.rpartition("-")[2]] = "SUFFIX"
+        elif revision is not None and revision not in found:
+            tier = marks.get(labels.TIER, "no tier")
+            rank = sum(word.startswith(f"{tier} revision") for word in found.values())
+            found[revision] = f"{tier} revision {rank + 1}"
+        if kind == "ReplicaSet" and labels.SERVER in marks:
+            rank = sum(word.startswith("server") for word in found.values())
+            found[name] = f"server {rank + 1}"
+    return found
+
+
+def _age(entry: tuple[tuple[str, str], Manifest]) -> str:
+    return str(entry[1]["metadata"]["creationTimestamp"])
+
+
+def _without(value: Any, names: frozenset[str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _without(one, names) for key, one in value.items() if key not in names}
+    if isinstance(value, list):
+        return [_without(one, names) for one in value]
+    return value
+
+
+def _leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    match value:
+        case dict() if value:
+            for key, one in value.items():
+                yield from _leaves(one, f"{place}.{key}" if place else str(key))
+        case list() if value:
+            for number, one in enumerate(value):
+                yield from _leaves(one, f"{place}[{number}]")
+        case _:
+            yield place, value
