@@ -5,6 +5,7 @@ each with the command that repeats it, and the first ones cut down to what they 
 """
 
 import os
+import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -57,7 +58,7 @@ async def test_every_seed_converges(arena: Arena):
     verdicts = await _live_all(arena, histories)
 
     struck = Counter(fault.kind for verdict in verdicts for fault in verdict.fired)
-    print("struck:", ", ".join(f"{kind} {struck[kind]}" for kind in FaultKind))
+    _tell("struck: " + ", ".join(f"{kind} {struck[kind]}" for kind in FaultKind))
     assert all(struck[kind] for kind in FaultKind)
 
 
@@ -76,7 +77,7 @@ async def test_a_crash_after_every_single_write_converges(arena: Arena):
     verdicts = await _live_all(arena, histories)
 
     crashes = sum(len(verdict.fired) for verdict in verdicts)
-    print(f"crashes: {crashes}, of {sum(lengths.values())} writes in {len(lengths)} lives")
+    _tell(f"crashes: {crashes}, of {sum(lengths.values())} writes in {len(lengths)} lives")
     assert crashes >= sum(lengths.values()) * 0.9
 
 
@@ -90,16 +91,20 @@ async def _live_all(arena: Arena, histories: Sequence[History]) -> list[Verdict]
         verdicts += await arena.judge(batch, quiet_seconds=quiet, at_once=AT_ONCE)
         good = sum(not verdict.failures for verdict in verdicts)
         faults = sum(len(verdict.fired) for verdict in verdicts)
-        print(
+        _tell(
             f"{len(verdicts)} of {len(histories)} lived, {good} as they should; {faults} faults "
-            f"struck, {arena.starts - starts} restarts, {time.monotonic() - began:.0f} s",
-            flush=True,
+            f"struck, {arena.starts - starts} restarts, {time.monotonic() - began:.0f} s"
         )
         for verdict in verdicts[-len(batch) :]:
             if verdict.failures:
-                print(verdict, flush=True)
+                _tell(str(verdict))
     await _fail_with(arena, [verdict for verdict in verdicts if verdict.failures])
     return verdicts
+
+
+def _tell(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 async def _fail_with(arena: Arena, failed: Sequence[Verdict]) -> None:

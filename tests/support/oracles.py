@@ -49,8 +49,9 @@ OURS_IN_METADATA: Final = ("labels", "annotations", "finalizers")
 CONTENTS: Final = ("spec", "data", "immutable", "type")
 
 LOG_FAULT: Final = re.compile(
-    r"Traceback|fault of the operator|refused its own plan|while it held a session|\bERROR\b"
+    r"Traceback|fault of the operator|refused its own plan|while it held a session|\bERROR\b(?!\s+Request attempt)"
 )
+"""kopf calls each refused connection of its own an error; it tries again, which is all one can do."""
 
 
 @dataclass(slots=True)
