@@ -130,7 +130,8 @@ class Leadership:
         except ConflictError as error:
             logger.debug("another replica was quicker: %s", error)
         except (VoiceFleetError, TimeoutError) as error:
-            logger.warning("the Lease could not be read or written: %s", error or "no answer")
+            told = str(error) or "no answer in time"
+            logger.warning("the Lease could not be read or written: %s", told)
         return False
 
     def _is_free(self, seen: LeaseRecord) -> bool:
