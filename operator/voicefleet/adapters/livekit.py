@@ -26,6 +26,10 @@ METRICS_PORT = 6789
 BODY_BYTES_MAX = 1024 * 1024
 """A server with hundreds of rooms answers some 100 KB."""
 
+ROOMS_MAX = 100_000
+"""Rooms that one server may claim; it carries at most 5,000 connections. A larger number is no
+count: it fits into no status, and then nothing would be reported at all."""
+
 READ_SECONDS = 2.0
 """An answer takes milliseconds; a server that hangs must not hold up its fleet's cycle."""
 
@@ -124,6 +128,6 @@ def _parse_count(sample: str, source: str) -> int:
         value = float(sample)
     except ValueError:
         value = math.nan
-    if not (value >= 0 and value.is_integer()):
+    if not (0 <= value <= ROOMS_MAX and value.is_integer()):
         raise UnavailableError(f"{source}: livekit_room_total is {sample}, which is no count")
     return int(value)

@@ -36,6 +36,13 @@ still silent after some seconds is somebody's problem."""
 BODY_BYTES_MAX = 64 * 1024
 """Some 500 sessions; a worker holds a few dozen."""
 
+COUNT_MAX = 10_000
+"""Slots and sessions that one worker may claim; a manifest allows 200. A larger number is no
+count: sums of such numbers fit into no status, and then nothing would be reported at all."""
+
+VERSION_MAX = 2**63 - 1
+"""It is repeated in the next question's address, which must stay short."""
+
 READ_SECONDS = 2.0
 """A direct answer takes milliseconds; the read before a removal must not wait for long."""
 
@@ -63,11 +70,11 @@ class WorkerState(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True, strict=True)
 
     schema_version: Literal[1]
-    state_version: int
+    state_version: Annotated[int, Field(ge=0, le=VERSION_MAX)]
     revision: Annotated[str, Field(max_length=63)]
-    slots: Annotated[int, Field(ge=0)]
-    active: Annotated[int, Field(ge=0)]
-    reserved: Annotated[int, Field(ge=0)]
+    slots: Annotated[int, Field(ge=0, le=COUNT_MAX)]
+    active: Annotated[int, Field(ge=0, le=COUNT_MAX)]
+    reserved: Annotated[int, Field(ge=0, le=COUNT_MAX)]
     cordoned: bool
     oldest_session_start: Annotated[AwareDatetime | None, Field(strict=False)] = None
 

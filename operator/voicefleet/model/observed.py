@@ -86,7 +86,7 @@ class Pod:
     tier: Tier
     revision: str
     owner_name: str
-    """The ReplicaSet it belongs to."""
+    """The ReplicaSet it belongs to; empty where it belongs to none of the fleet's."""
     created_at: datetime
     is_ready: bool = False
     is_running: bool = False
@@ -97,6 +97,8 @@ class Pod:
     ip: str = ""
     node: str = ""
     grace_seconds: int = 0
+    owner_uid: str = ""
+    """Which object of that name is meant; anybody may write a name into a pod of theirs."""
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     trouble: PodTrouble | None = None

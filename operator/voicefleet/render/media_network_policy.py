@@ -10,7 +10,15 @@ from voicefleet.model.fleet import Fleet
 from voicefleet.model.observed import Tier
 from voicefleet.render.labels import child_labels, tier_selector
 from voicefleet.render.names import media_name
-from voicefleet.render.network import any_pod, pods_with, policy_spec, tcp, to_dns, udp
+from voicefleet.render.network import (
+    any_pod,
+    pods_with,
+    policy_spec,
+    tcp,
+    to_dns,
+    to_outside,
+    udp,
+)
 from voicefleet.render.objects import build_child
 from voicefleet.render.redis_service import redis_port
 
@@ -37,5 +45,7 @@ def render_media_network_policy(fleet: Fleet) -> Manifest:
 def _to_redis(fleet: Fleet) -> Manifest:
     ports = tcp(redis_port(fleet))
     if fleet.spec.media.redis.mode is RedisMode.EXTERNAL:
-        return {"ports": ports}
+        # The author names the address; the metadata service must not be one of them. Pods are
+        # named apart, because some network plugins do not count them to any address block.
+        return {"to": [any_pod(), *to_outside()["to"]], "ports": ports}
     return {"to": [pods_with(tier_selector(fleet, Tier.REDIS))], "ports": ports}

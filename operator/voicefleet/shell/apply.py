@@ -75,6 +75,19 @@ class _Run:
     silent: list[str] = field(default_factory=list)
     stopped_by: VoiceFleetError | None = None
 
+    def would_run_as_a_stranger(self, step: Step) -> bool:
+        """Say whether new pods would have a ServiceAccount that belongs to somebody else.
+
+        It may carry a cloud's role, and the fleet's author may have chosen the fleet's name
+        for it. Accounts come before workloads in every plan, so by now it is known.
+        """
+        if not isinstance(step, CreateChild):
+            return False
+        pod = (step.manifest.get("spec", {}).get("template") or {}).get("spec", {})
+        account = ObjectKey("ServiceAccount", self.fleet.namespace, pod.get("serviceAccountName"))
+        found = self.refusals.get(account)
+        return found is not None and found.refusal.is_name_taken
+
     def carried(self) -> Carried:
         created = [step for step in self.done if isinstance(step, CreateChild)]
         return Carried(
@@ -137,7 +150,7 @@ class Executor:
     async def _take(self, step: Step, run: _Run) -> None:
         """Carry out one step, unless it need not or must not be tried."""
         key = address_of(step, run.fleet)
-        if run.stopped_by is not None or key in run.refusals:
+        if run.stopped_by is not None or key in run.refusals or run.would_run_as_a_stranger(step):
             return
         if is_remembered(step, key, run.remembered):
             run.refusals[key] = run.remembered[key]

@@ -7,6 +7,7 @@ answer may lead to a removal, because nothing is removed on an old word. Called 
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -55,6 +56,7 @@ class Observer:
         """
         pods = tuple(self._cluster.pods(key))
         children = await self._find_children(key, pods)
+        pods = disown_strangers(pods, children)
         agents = [pod for pod in pods if pod.tier is Tier.AGENTS and not pod.is_finished]
         self._workers.follow(key, [pod for pod in agents if pod.is_running and pod.ip])
         workers, servers, is_terminating = await asyncio.gather(
@@ -122,6 +124,23 @@ def find_lost_owners(
         if pod.owner_name and not pod.is_deleting and not pod.is_finished
     }
     return tuple(sorted(owners - children.keys()))
+
+
+def disown_strangers(pods: Iterable[Pod], children: Mapping[ObjectKey, Child]) -> tuple[Pod, ...]:
+    """Return the pods; those that only name a ReplicaSet of ours as their owner have none.
+
+    The ReplicaSet controller goes by the UID. A pod that it does not count must not count as
+    a worker either: with it the operator would see one more than there is, and might remove
+    another one for it. It stays in sight, because it may hold calls.
+    """
+    return tuple(
+        replace(pod, owner_name="") if _is_stranger(pod, children) else pod for pod in pods
+    )
+
+
+def _is_stranger(pod: Pod, children: Mapping[ObjectKey, Child]) -> bool:
+    owner = children.get(ObjectKey("ReplicaSet", pod.namespace, pod.owner_name))
+    return owner is not None and bool(pod.owner_uid) and pod.owner_uid != owner.uid
 
 
 def may_remove_servers(fleet: Fleet, children: Mapping[ObjectKey, Child]) -> bool:

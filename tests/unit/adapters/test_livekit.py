@@ -44,6 +44,7 @@ def test_rooms_are_read(text: str, rooms: int):
         pytest.param(a_sample("-1"), id="negative"),
         pytest.param(a_sample("0.5"), id="half a room"),
         pytest.param(a_sample("none"), id="a word"),
+        pytest.param(a_sample("1e+30"), id="more than any server holds"),
     ],
 )
 def test_what_is_no_count_is_never_read_as_empty(text: str):

@@ -64,6 +64,18 @@ def test_workers_with_a_cloud_identity_can_fetch_it():
     assert blocked(spec) == []
 
 
+def test_an_external_redis_is_no_way_to_the_metadata_service():
+    """Its address is the author's to write, and a cloud answers there with the node's role."""
+    egress = policies(a_full_fleet())["media"]["egress"]
+
+    to_redis = next(rule for rule in egress if {"protocol": "TCP", "port": 6380} in rule["ports"])
+    blocks = [peer["ipBlock"] for peer in to_redis["to"] if "ipBlock" in peer]
+    assert [block["except"] for block in blocks] == [
+        ["169.254.0.0/16"],
+        ["fe80::/10", "fd00:ec2::254/128"],
+    ]
+
+
 def test_only_media_servers_reach_redis_where_a_policy_can_tell():
     """In the node's network they have no pod address; then the password is the guard."""
     in_pods = with_spec(a_minimal_fleet(), "media.network.mode", "PodNetwork")

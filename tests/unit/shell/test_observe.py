@@ -1,5 +1,6 @@
 """One snapshot: what is asked anew, and what is left alone."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from support.fakes import FakeSecrets
 from voicefleet.model.observed import Observed
 from voicefleet.settings import Platform
 from voicefleet.shell.fleets import make_fleet
+from voicefleet.shell.observe import disown_strangers
 
 
 class Asked:
@@ -112,6 +114,18 @@ async def test_servers_are_read_while_one_of_them_is_too_many(seconds: int, time
 
     assert len(scene.servers.names) == 2 * times
     assert len(observed.servers) == 2
+
+
+async def test_a_pod_that_only_names_our_replicaset_is_not_one_of_its_workers():
+    """Its controller does not count it, so a real worker would be removed in its place."""
+    scene = await Scene().build()
+    real = scene.pods("agents")[0]
+    forged = replace(real, name="stranger", uid="uid-stranger", owner_uid="uid-forged")
+
+    pods = disown_strangers((real, forged), scene.shell.cluster.children(scene.key))
+
+    assert [pod.owner_name for pod in pods] == [real.owner_name, ""]
+    assert real.owner_uid
 
 
 async def test_the_namespace_is_asked_about_only_for_a_fleet_that_leaves():

@@ -144,6 +144,19 @@ async def test_a_taken_name_is_told_and_everything_else_comes_about():
     assert len(agents_pods(shell)) == 2
 
 
+async def test_workers_never_run_as_somebody_elses_account():
+    """A fleet may be named so that its workers' account is one with a cloud's role."""
+    shell = Shell()
+    account = {"name": "interviews-agents", "namespace": NAMESPACE}
+    shell.cluster.create({"kind": "ServiceAccount", "metadata": account})
+
+    await shell.apply(a_fleet_body())
+
+    assert agents_pods(shell) == []
+    assert shell.condition("Stalled")["reason"] == "NameTaken"
+    assert "ServiceAccount/interviews-agents" in shell.condition("Stalled")["message"]
+
+
 async def test_a_taken_name_that_becomes_free_is_used():
     """The stranger made room; nobody should have to touch the fleet."""
     shell = Shell()

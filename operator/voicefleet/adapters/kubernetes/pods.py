@@ -41,7 +41,7 @@ def parse_pod(manifest: Manifest) -> Pod | None:
         uid=metadata["uid"],
         tier=Tier(pod_labels[labels.TIER]),
         revision=pod_labels.get(labels.REVISION, ""),
-        owner_name=_owner_name(metadata),
+        owner_name=str(_controller(metadata).get("name", "")),
         created_at=datetime.fromisoformat(metadata["creationTimestamp"]),
         is_ready=_condition(status, "Ready").get("status") == "True",
         is_running=_is_running(status),
@@ -49,6 +49,7 @@ def parse_pod(manifest: Manifest) -> Pod | None:
         is_finished=is_finished,
         ip=status.get("podIP", ""),
         node=spec.get("nodeName", ""),
+        owner_uid=str(_controller(metadata).get("uid", "")),
         grace_seconds=spec.get("terminationGracePeriodSeconds") or 0,
         labels=pod_labels,
         annotations=metadata.get("annotations") or {},
@@ -56,9 +57,9 @@ def parse_pod(manifest: Manifest) -> Pod | None:
     )
 
 
-def _owner_name(metadata: Mapping[str, Any]) -> str:
-    owners = metadata.get("ownerReferences") or ()
-    return next((str(owner["name"]) for owner in owners if owner.get("controller")), "")
+def _controller(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    owners: Sequence[Mapping[str, Any]] = metadata.get("ownerReferences") or ()
+    return next((owner for owner in owners if owner.get("controller")), {})
 
 
 def _condition(status: Mapping[str, Any], name: str) -> Mapping[str, Any]:
