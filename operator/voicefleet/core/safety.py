@@ -119,17 +119,21 @@ def _check_release(fleet: Fleet, observed: Observed, now: datetime) -> None:
         raise UnsafePlanError(f"{fleet} is to be released, but nobody deleted it")
     if _may_cut_calls(fleet, fleet.deletion_requested_at, observed, now):
         return
-    for pod in (pod for pod in observed.pods if not pod.is_finished):
-        sessions = _sessions(pod, observed, now)
-        is_idle = pod.is_deleting and sessions == 0
-        if pod.tier is Tier.AGENTS and not is_idle and not _is_confirmed_empty(pod, observed, now):
+    for pod in observed.pods:
+        if not pod.is_finished and (held := _may_hold(pod, observed, now)):
             raise UnsafePlanError(
-                f"{fleet} is to be released, but Pod/{pod.name} may still hold calls"
+                f"{fleet} is to be released, but Pod/{pod.name} may still hold {held}"
             )
-        if pod.tier is Tier.MEDIA and sessions != 0:
-            raise UnsafePlanError(
-                f"{fleet} is to be released, but Pod/{pod.name} may still hold rooms"
-            )
+
+
+def _may_hold(pod: Pod, observed: Observed, now: datetime) -> str:
+    """Return what a pod cannot be shown to be free of, or nothing."""
+    sessions = _sessions(pod, observed, now)
+    if pod.tier is Tier.MEDIA:
+        return "rooms" if sessions != 0 else ""
+    is_idle = pod.is_deleting and sessions == 0
+    is_free = pod.tier is not Tier.AGENTS or is_idle or _is_confirmed_empty(pod, observed, now)
+    return "" if is_free else "calls"
 
 
 def _may_cut_calls(fleet: Fleet, requested_at: datetime, observed: Observed, now: datetime) -> bool:
