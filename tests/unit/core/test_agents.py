@@ -162,6 +162,55 @@ def test_a_cordoned_worker_is_worth_more_than_a_pod_that_cannot_be_made():
     assert (names(decision.recall), sizes(decision)) == (["c"], {"new": 3})
 
 
+def test_replicas_whose_controller_has_not_spoken_yet_are_not_missing():
+    """It may have made their pods already, and the cache not yet have seen them."""
+    child = a_replicaset("new", 3, existing=1, generation=4)
+    rollout = a_rollout(child, seen=(a_worker("a", sessions=1),))
+
+    decision = decide_agents(rollout, 2, NOW)
+
+    assert decision.scales == ()
+
+
+def test_a_worker_that_may_be_on_its_way_out_is_not_called_back():
+    """A recalled worker gets calls at once, and this one may be terminated at once."""
+    child = a_replicaset("new", 1)
+    seen = (a_worker("a"), a_worker("b", cordoned_for=MINUTE, is_priced=True))
+
+    decision = decide_agents(a_rollout(child, seen=seen), 2, NOW)
+
+    assert (decision.recall, sizes(decision)) == ((), {"new": 2})
+
+
+def test_a_recalled_worker_is_not_removed_in_the_same_breath():
+    """It was confirmed empty; being needed again comes first."""
+    rollout = steady(a_worker("a", cordoned_for=MINUTE, is_priced=True))
+
+    decision = decide_agents(rollout, 1, NOW)
+
+    assert (names(decision.recall), decision.scales, decision.removable) == (["a"], (), ())
+
+
+def test_a_new_revision_waits_for_the_room_that_old_ones_leave():
+    """Old replicas that were asked for a moment ago have no pod yet to cordon."""
+    old = a_replicaset("old", 5, existing=0, generation=4)
+
+    decision = decide_agents(a_rollout(old), 4, NOW)
+
+    assert decision.targets.current == 0
+
+
+def test_workers_are_not_called_back_beyond_the_surge():
+    """Replicas that a hand added a moment ago count before their pods exist."""
+    new = a_replicaset("new", 3, existing=0, generation=4)
+    old = a_replicaset("old", 1)
+    rollout = a_rollout(new, old, seen=(a_worker("a", owner="old", cordoned_for=MINUTE),))
+
+    decision = decide_agents(rollout, 1, NOW)
+
+    assert decision.recall == ()
+
+
 def test_a_new_revision_starts_with_its_surge():
     """The first new workers prove the image."""
     rollout = a_rollout(

@@ -31,6 +31,7 @@ def a_set(*seen: Seen, replicas: int | None = None) -> WorkerSet:
         pytest.param(a_worker(cordoned_for=4 * SECOND), False, id="a-dispatch-may-be-under-way"),
         pytest.param(a_worker(sessions=1, cordoned_for=MINUTE), False, id="one-call"),
         pytest.param(a_worker(), False, id="takes-calls"),
+        pytest.param(a_worker(is_running=False), False, id="still-starting-and-wanted"),
         pytest.param(
             a_worker(cordoned_for=MINUTE, report_age=10 * SECOND), True, id="ten-seconds-is-fresh"
         ),
@@ -101,6 +102,14 @@ def test_one_removal_waits_for_the_one_before():
     workers = a_set(LEAVER, a_worker("kept"), replicas=1)
 
     assert "more pods than replicas" in (explain_hold(workers, workers.workers[:1]) or "")
+
+
+def test_a_removal_waits_until_both_caches_know_the_same_pods():
+    """A pod that only the controller knows could be the one it takes."""
+    child = a_replicaset(replicas=3)
+    (workers,) = view_worker_sets((child,), an_observation(child, seen=(LEAVER,)), NOW)
+
+    assert "counts 3 pods, but 1 are known" in (explain_hold(workers, workers.workers) or "")
 
 
 @pytest.mark.parametrize(

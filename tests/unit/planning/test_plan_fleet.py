@@ -242,6 +242,19 @@ def test_the_count_is_taken_over_before_a_template_is_written():
     assert [type(step) for step in plan.steps] == [ScaleChild, ApplyChild]
 
 
+def test_a_new_revision_waits_while_a_count_is_taken_over():
+    """How much room the old revision leaves is not decided yet."""
+    world = a_world()
+    (child,) = world.replicasets(Tier.AGENTS)
+    world.children[child.key] = replace(child, scaler_owns_replicas=False)
+    world.edit(lambda fleet: with_agents(fleet, image="registry.example.com/interviewer:2"))
+
+    plan = world.cycle()
+
+    assert kinds(plan, CreateChild) == []
+    assert kinds(plan, ScaleChild) == [str(child.key)]
+
+
 def test_a_speech_pool_scaled_by_hand_is_set_back():
     """The fleet is the place to change a size."""
     world = a_world(a_full_fleet())
