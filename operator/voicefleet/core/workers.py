@@ -82,10 +82,8 @@ class WorkerSet:
         """Replicas that have no pod yet and can be dropped, by the word of both caches.
 
         The pod cache may lag behind the controller, so its status has to agree, and to be
-        about the present spec. A count that nobody of ours owns has to be taken over first.
+        about the present spec.
         """
-        if not self.child.scaler_owns_replicas:
-            return 0
         status = self.child.manifest.get("status") or {}
         generation = self.child.manifest["metadata"].get("generation", 0)
         if int(status.get("observedGeneration", 0)) < int(generation):

@@ -1,0 +1,69 @@
+"""The facts of one cycle: what a child, a pod and a report say, and what they leave open."""
+
+import pytest
+
+from support.builders import NOW, SECOND, a_replicaset, a_worker, with_manifest
+from support.fleets import a_minimal_fleet
+from voicefleet.manifests import ObjectKey
+from voicefleet.model.observed import REPORT_AGE_MAX, Child
+
+
+@pytest.mark.parametrize(
+    ("age", "fresh"),
+    [
+        pytest.param(0 * SECOND, True, id="now"),
+        pytest.param(REPORT_AGE_MAX, True, id="just-young-enough"),
+        pytest.param(REPORT_AGE_MAX + SECOND, False, id="history"),
+    ],
+)
+def test_a_report_is_believed_for_ten_seconds(age: object, fresh: bool):
+    """A worker that said 0 eleven seconds ago may have a call now."""
+    report = a_worker(report_age=age).worker
+
+    assert report is not None
+    assert report.is_fresh(NOW) is fresh
+
+
+def test_a_child_is_read_as_the_server_defaults_it():
+    """A ReplicaSet without `replicas` runs one pod, and one without a status has none Ready."""
+    bare = Child(ObjectKey("ReplicaSet", "voice", "x"), {"metadata": {"name": "x"}})
+
+    assert (bare.replicas, bare.ready_replicas, bare.is_deleting) == (1, 0, False)
+    assert (bare.uid, bare.resource_version, bare.labels) == ("", "", {})
+
+
+def test_a_child_knows_the_version_that_a_guarded_write_must_name():
+    """A removal is worth nothing once the object has changed."""
+    assert a_replicaset("new").resource_version == "17"
+
+
+def test_stripped_labels_read_as_none_at_all():
+    """The API server leaves the field out; nobody should have to remember that."""
+    child = a_replicaset("new")
+    stripped = with_manifest(child, metadata={**child.manifest["metadata"], "labels": None})
+
+    assert stripped.labels == {}
+
+
+def test_a_child_somebody_deleted_says_so():
+    """It stays readable for as long as its finalizers hold it."""
+    assert a_replicaset("new", deletionTimestamp="2026-03-02T08:59:59Z").is_deleting
+
+
+@pytest.mark.parametrize(
+    ("requested", "expected"),
+    [pytest.param(None, False, id="alive"), pytest.param(NOW, True, id="deleted")],
+)
+def test_a_fleet_knows_whether_it_is_to_go(requested: object, expected: bool):
+    """Deletion overrides everything else a fleet says."""
+    assert a_minimal_fleet(deletion_requested_at=requested).is_deleting is expected
+
+
+def test_a_fleet_is_named_as_logs_name_it():
+    """`namespace/name` can be pasted into a kubectl command."""
+    assert str(a_minimal_fleet()) == "voice/interviews"
+
+
+def test_an_object_is_named_as_kubectl_prints_it():
+    """The sentence of a step can be pasted too."""
+    assert str(ObjectKey("Service", "voice", "interviews-media")) == "Service/interviews-media"
