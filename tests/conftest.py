@@ -12,7 +12,7 @@ LEVELS = ("tidy", "unit", "contract", "chart", "localcluster", "cluster", "fault
 LAST = ("test_rights",)
 """Reads the audit log of all that the tests before it made the operator do."""
 
-pytest_plugins = ["support.cluster_fixtures"]
+pytest_plugins = ["support.cluster_fixtures", "support.tenants"]
 
 hypothesis.settings.register_profile("local", deadline=None, print_blob=True)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
