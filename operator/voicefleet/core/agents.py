@@ -5,6 +5,7 @@ count below is about *un-cordoned* workers; cordoned ones come on top until they
 Called by `planning`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -70,7 +71,7 @@ class AgentsDecision:
     cordon: tuple[Worker, ...] = ()
     recall: tuple[Worker, ...] = ()
     removable: tuple[Worker, ...] = ()
-    """Confirmed empty; they carry a deletion cost from now on."""
+    """They carry a deletion cost from now on, so that their ReplicaSet prefers to take them."""
     claims: tuple[ScaleChild, ...] = ()
     """Take over `replicas` where nobody of ours owns them; then nothing else is decided."""
     scales: tuple[ScaleChild, ...] = ()
@@ -133,7 +134,7 @@ def decide_agents(rollout: Rollout, wanted: int, now: datetime) -> AgentsDecisio
         targets=targets,
         cordon=cordon,
         recall=recall,
-        removable=tuple(filter(_may_go, (*leavers, *cordon))),
+        removable=_choose_priced(rollout, (*leavers, *cordon)),
         scales=tuple(filter(None, (each.step() for each in scaling))),
         decisions=(
             *_explain_cordons(cordon, recall, rollout.uncordoned),
@@ -162,7 +163,7 @@ def _take_over(
     leavers = _find_leavers(rollout, ())
     return AgentsDecision(
         targets=targets,
-        removable=tuple(filter(_may_go, leavers)),
+        removable=_choose_priced(rollout, leavers),
         claims=claims,
         decisions=tuple(
             Decision(
@@ -187,8 +188,26 @@ def _find_leavers(rollout: Rollout, recall: tuple[Worker, ...]) -> list[Worker]:
     ]
 
 
-def _may_go(worker: Worker) -> bool:
-    return is_removable(worker) or not worker.pod.is_running
+def _choose_priced(rollout: Rollout, leavers: Iterable[Worker]) -> tuple[Worker, ...]:
+    """Return who carries a deletion cost: confirmed workers, and victims already chosen.
+
+    Between a smaller count and the controller acting on it, the costs are what makes it take
+    the right pods. To lift one then, because a report grew old, would send a busy pod away.
+    """
+    chosen = [
+        worker
+        for workers in rollout.sets
+        if workers.is_shrinking
+        for worker in workers.workers
+        if worker.is_priced
+    ]
+    chosen_uids = {worker.pod.uid for worker in chosen}
+    confirmed = (
+        worker
+        for worker in leavers
+        if worker.pod.uid not in chosen_uids and (is_removable(worker) or not worker.pod.is_running)
+    )
+    return (*chosen, *confirmed)
 
 
 def decide_targets(rollout: Rollout, wanted: int) -> Targets:

@@ -50,6 +50,8 @@ def check_plan(plan: Plan, fleet: Fleet, observed: Observed, now: datetime) -> N
                 _check_delete(step, observed, now)
             case ReleaseFleet():
                 _check_release(fleet, observed, now)
+            case MarkPod():
+                _check_mark(step, observed, now)
             case _:
                 pass
     _check_bounds(plan, fleet, observed)
@@ -112,6 +114,28 @@ def _check_delete(step: DeleteChild, observed: Observed, now: datetime) -> None:
             f"{step.key} is to be deleted, but it counts {child.ready_replicas} Ready pods "
             "that were not observed"
         )
+
+
+def _check_mark(step: MarkPod, observed: Observed, now: datetime) -> None:
+    """Check who is offered to the ReplicaSet controller, and that no offer is taken back late."""
+    pod = next((pod for pod in observed.pods if pod.uid == step.uid), None)
+    if pod is None:
+        raise UnsafePlanError(f"{step.key} is to be marked, but it was not observed")
+    had_cost, has_cost = (DELETION_COST in marks for marks in (pod.annotations, step.annotations))
+    if has_cost and not had_cost and not _is_confirmed_empty(pod, observed, now):
+        raise UnsafePlanError(f"{step.key} is to get a deletion cost, but it may still hold calls")
+    if had_cost and not has_cost:
+        _check_retreat(pod, observed)
+
+
+def _check_retreat(pod: Pod, observed: Observed) -> None:
+    for child in _agents_sets(observed):
+        pods = len(_alive(child, observed))
+        if child.key.name == pod.owner_name and pods > child.replicas:
+            raise UnsafePlanError(
+                f"Pod/{pod.name} is to lose its deletion cost while {child.key} has {pods} pods "
+                f"for {child.replicas} replicas; its controller would take another one"
+            )
 
 
 def _check_release(fleet: Fleet, observed: Observed, now: datetime) -> None:

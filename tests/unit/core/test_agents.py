@@ -182,6 +182,25 @@ def test_a_worker_that_may_be_on_its_way_out_is_not_called_back():
     assert (decision.recall, sizes(decision)) == ((), {"new": 2})
 
 
+def test_a_victim_keeps_its_cost_until_its_controller_has_acted():
+    """Its word may grow old in between; without the cost a busy worker would go instead."""
+    victim = a_worker("b", cordoned_for=MINUTE, report_age=11 * SECOND, is_priced=True)
+    child = a_replicaset("new", 1, existing=2)
+
+    decision = decide_agents(a_rollout(child, seen=(a_worker("a"), victim)), 1, NOW)
+
+    assert names(decision.removable) == ["b"]
+
+
+def test_a_victim_whose_word_grew_old_before_the_count_dropped_is_spared():
+    """Nothing has been asked of the controller yet."""
+    victim = a_worker("b", cordoned_for=MINUTE, report_age=11 * SECOND, is_priced=True)
+
+    decision = decide_agents(steady(a_worker("a"), victim), 1, NOW)
+
+    assert (decision.removable, decision.scales) == ((), ())
+
+
 def test_a_recalled_worker_is_not_removed_in_the_same_breath():
     """It was confirmed empty; being needed again comes first."""
     rollout = steady(a_worker("a", cordoned_for=MINUTE, is_priced=True))

@@ -17,6 +17,7 @@ from support.builders import (
     with_agents,
 )
 from support.fleets import a_fleet, a_minimal_fleet
+from voicefleet.api.labels import DELETION_COST
 from voicefleet.core.safety import check_plan
 from voicefleet.errors import UnsafePlanError
 from voicefleet.manifests import ObjectKey
@@ -26,6 +27,7 @@ from voicefleet.model.plan import (
     CordonWorker,
     CreateChild,
     DeleteChild,
+    MarkPod,
     Plan,
     ReleaseFleet,
     ScaleChild,
@@ -118,6 +120,38 @@ def test_replicas_that_never_had_a_pod_may_go():
 def test_scaling_something_unseen_is_refused():
     """A plan about an object that was not there was not made from this observation."""
     assert_refused(scale(2, 3), an_observation(), words="not observed")
+
+
+def mark(name: str, **annotations: str) -> MarkPod:
+    """Return a step that marks a pod."""
+    key = ObjectKey("Pod", "voice", name)
+    return MarkPod(key, f"uid-{name}", {}, annotations, "because")
+
+
+def test_a_busy_worker_is_never_offered_to_the_controller():
+    """A deletion cost is an invitation."""
+    assert_refused(
+        mark("busy", **{DELETION_COST: "-1000"}), seen_by_operator(BUSY), words="may still hold"
+    )
+
+
+def test_an_offer_is_not_taken_back_while_the_controller_is_about_to_act():
+    """It would take the next best, which is a busy one."""
+    observed = an_observation(a_replicaset("new", 1, existing=2), seen=(EMPTY, BUSY))
+
+    assert_refused(mark("empty"), observed, words="would take another one")
+
+
+def test_an_offer_may_be_taken_back_before_the_count_drops():
+    """A recalled worker has to stay."""
+    check_plan(Plan((mark("empty"),)), FLEET, seen_by_operator(EMPTY, BUSY), NOW)
+
+    assert EMPTY.pod.annotations
+
+
+def test_a_mark_on_an_unseen_pod_is_refused():
+    """A plan about a pod that was not there was not made from this observation."""
+    assert_refused(mark("nobody"), an_observation(), words="not observed")
 
 
 def test_a_replicaset_with_a_busy_pod_is_not_deleted():
