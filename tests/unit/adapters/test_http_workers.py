@@ -50,7 +50,6 @@ def an_answer(**fields: Any) -> str:
         pytest.param(an_answer(schemaVersion=2), id="a newer schema"),
         pytest.param(an_answer(active=-1), id="less than no session"),
         pytest.param(an_answer(active="0"), id="a number in quotes"),
-        pytest.param(an_answer(active=None), id="no number"),
         pytest.param(an_answer(active=10**9), id="more than any worker holds"),
         pytest.param(an_answer(reserved=10**30), id="more than any status holds"),
         pytest.param(an_answer(slots=10**30), id="slots that fit into no status"),
