@@ -34,10 +34,10 @@ pytestmark = [
     pytest.mark.skipif(SEEDS == 0, reason="hours, not seconds: run `make soak`"),
 ]
 
-AT_ONCE = 48
+AT_ONCE = 24
 """More than this and the API server, not the operator, is what is tested."""
-LONG_QUIET_SECONDS = 35.0
-"""Longer than the tests' resync interval, so that a write at each resync shows."""
+LONG_QUIET_SECONDS = 20.0
+"""A write that comes back later than the few seconds that other batches are watched."""
 LONG_QUIET_EVERY = 10
 """Batches of which one is watched for that long."""
 CUT_DOWN_MAX = 4

@@ -17,6 +17,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
 
+import yaml
+
 from support.cluster_fixtures import operator_for
 from support.fault_proxy import FaultProxy
 from support.faults import Fault, Trouble, format_faults
@@ -30,7 +32,9 @@ from voicefleet_localcluster.installation import Installation
 from voicefleet_localcluster.operator_process import OperatorProcess
 
 CONVERGE_SECONDS: Final = 60.0
-"""After the last stage: two resync intervals of the tests' operator."""
+"""After the last stage. Twice the longest pause between two tries of one fleet's cycle."""
+RESYNC_SECONDS: Final = 900
+"""Longer than any history: what only the next resync heals was forgotten, and shows here."""
 SETTLE_SECONDS: Final = 10.0
 """In which the last status may still be written, and controllers end their own work."""
 WATCH_OVER_SECONDS: Final = 0.1
@@ -83,7 +87,8 @@ class Arena:
     ) -> AsyncIterator[Self]:
         """Start the operator behind a proxy, and keep it started."""
         with FaultProxy(installed.kubeconfig, folder) as proxy:
-            behind = replace(installed, kubeconfig=proxy.kubeconfig)
+            platform = _with_rare_resync(installed.platform, folder)
+            behind = replace(installed, kubeconfig=proxy.kubeconfig, platform=platform)
             operator = operator_for(behind, identity=identity)
             async with Mirror(cluster.kubeconfig) as mirror:
                 arena = cls(mirror, proxy, operator, cluster)
@@ -245,6 +250,13 @@ class Arena:
             if key[0] == place.namespace:
                 del self.calls.now[key]
         await self.mirror.delete("Namespace", "", place.namespace)
+
+
+def _with_rare_resync(platform: Path, folder: Path) -> Path:
+    changed = folder / "platform.yaml"
+    settings = {**yaml.safe_load(platform.read_text()), "resyncSeconds": RESYNC_SECONDS}
+    changed.write_text(yaml.safe_dump(settings))
+    return changed
 
 
 def _batches(items: Iterable[History], size: int) -> Iterable[list[History]]:

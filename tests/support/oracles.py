@@ -49,9 +49,11 @@ OURS_IN_METADATA: Final = ("labels", "annotations", "finalizers")
 CONTENTS: Final = ("spec", "data", "immutable", "type")
 
 LOG_FAULT: Final = re.compile(
-    r"Traceback|fault of the operator|refused its own plan|while it held a session|\bERROR\b(?!\s+Request attempt)"
+    r"Traceback|fault of the operator|refused its own plan|while it held a session"
+    r"|\bERROR\b(?!\s+(?:Request attempt|leadership ended))"
 )
-"""kopf calls each refused connection of its own an error; it tries again, which is all one can do."""
+"""No faults of its own: kopf calls each refused connection an error, and tries again; and a
+machine too busy to renew a Lease has to lose it."""
 
 
 @dataclass(slots=True)

@@ -207,7 +207,12 @@ class KubernetesCluster:
         body = {**_type(mark.key), "metadata": metadata}
         try:
             answer = await self._session.request(_apply(mark.key, body, labels.TEMPLATE_MANAGER))
-        except (NotFoundError, ConflictError):
+        except NotFoundError:
+            return
+        except ConflictError:
+            # An old UID conflicts too. While the cache has this very pod, the mark is still due.
+            if self._pods.uid_of(mark.key) == mark.uid:
+                raise
             return
         self._pods.remember(answer)
 
