@@ -11,7 +11,7 @@ in `render`. Here is only the order of things.
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from voicefleet.api.labels import TIER
+from voicefleet.api.labels import POOL, TIER
 from voicefleet.api.media import RedisMode
 from voicefleet.api.reasons import ConditionType, Reason
 from voicefleet.api.status import ConditionStatus, VoiceFleetStatus
@@ -302,7 +302,7 @@ def _plan_newest_agents(
         return plan
     before = rollout.uncordoned
     because = (
-        f"{count_of(first, 'worker')} of revision {agents_revision(fleet)} start beside "
+        f"start {count_of(first, 'worker')} of revision {agents_revision(fleet)} beside "
         f"{before} of an older one"
     )
     news = Decision(Tier.AGENTS, before, before + first, Reason.NEW_REVISION, because)
@@ -313,16 +313,15 @@ def _plan_deployment(
     fleet: Fleet, observed: Observed, manifest: Manifest, *, current: int, bounds: Bounds
 ) -> Plan:
     """Keep one scaled Deployment: its count first, because a template write leaves it out."""
-    tier = Tier(manifest["metadata"]["labels"][TIER])
+    labels = manifest["metadata"]["labels"]
+    tier = Tier(labels[TIER])
     wanted = bounds.clamp(current)
+    size = _size(tier, current, wanted, bounds, pool=labels.get(POOL, ""))
     live = find_child(observed, key_of(manifest), fleet.uid)
     if live is None:
-        return join_plans(
-            _size(tier, current, wanted, bounds),
-            _keep(fleet, observed, with_replicas(manifest, wanted)),
-        )
+        return join_plans(size, _keep(fleet, observed, with_replicas(manifest, wanted)))
     return join_plans(
-        _size(tier, current, wanted, bounds),
+        size,
         hold_replicas(live, wanted, tier),
         _keep(fleet, observed, manifest),
     )
@@ -357,8 +356,8 @@ def _repair(fleet: Fleet, children: Iterable[Child]) -> Plan:
     return Plan(tuple(step for step in steps if step is not None))
 
 
-def _size(tier: Tier, current: int, wanted: int, bounds: Bounds) -> Plan:
-    decision = explain_size(tier, current, wanted, bounds)
+def _size(tier: Tier, current: int, wanted: int, bounds: Bounds, *, pool: str = "") -> Plan:
+    decision = explain_size(tier, current, wanted, bounds, pool=pool)
     return Plan() if decision is None else Plan(decisions=(decision,))
 
 

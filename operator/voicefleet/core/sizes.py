@@ -72,8 +72,13 @@ def split_rollout(wanted: int, *, new_ready: int, old_ready: int) -> Targets:
     return Targets(current, max(0, min(wanted - new_ready, wanted + surge - current)))
 
 
-def explain_size(tier: Tier, current: int, wanted: int, bounds: Bounds) -> Decision | None:
-    """Return the decision behind a changed count, or None where nothing changes."""
+def explain_size(
+    tier: Tier, current: int, wanted: int, bounds: Bounds, *, pool: str = ""
+) -> Decision | None:
+    """Return the decision behind a changed count, or None where nothing changes.
+
+    `pool` tells the pools of one tier apart in the sentence.
+    """
     if current == wanted:
         return None
     if wanted > current:
@@ -81,5 +86,6 @@ def explain_size(tier: Tier, current: int, wanted: int, bounds: Bounds) -> Decis
         reason = Reason.FLOOR_RAISED if field == "floorReplicas" else Reason.BELOW_MINIMUM
     else:
         field, limit, reason = bounds.high_field, bounds.high, Reason.ABOVE_MAXIMUM
-    because = f"{tier} {current}→{wanted}: {field} is {limit}"
+    subject = f"{tier} {pool}" if pool else str(tier)
+    because = f"{subject} {current}→{wanted}: {field} is {limit}"
     return Decision(tier, current, wanted, reason, because)

@@ -42,7 +42,8 @@ def build_child(
 def owner_reference(fleet: Fleet) -> Manifest:
     """Return the reference by which the garbage collector removes a child after its fleet.
 
-    `blockOwnerDeletion` makes a foreground deletion of the fleet wait for the child.
+    It does not block the owner's deletion: where owner references are checked, that would
+    need the right to update finalizers, and the fleet's own finalizer waits already.
     """
     return {
         "apiVersion": GROUP_VERSION,
@@ -50,7 +51,7 @@ def owner_reference(fleet: Fleet) -> Manifest:
         "name": fleet.name,
         "uid": fleet.uid,
         "controller": True,
-        "blockOwnerDeletion": True,
+        "blockOwnerDeletion": False,
     }
 
 

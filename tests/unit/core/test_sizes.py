@@ -56,6 +56,14 @@ def test_a_changed_count_names_the_field_behind_it(bounds: Bounds, current: int,
     assert decision.reason is reason
 
 
+def test_the_decision_about_a_pool_names_it():
+    """Two pools of one tier that start together would read like the same sentence twice."""
+    decision = explain_size(Tier.SPEECH, 0, 1, Bounds(1, 8), pool="tts")
+
+    assert decision is not None
+    assert decision.because == "speech tts 0→1: minReplicas is 1"
+
+
 def test_an_unchanged_count_is_no_decision():
     """An idle cycle has nothing to say."""
     assert explain_size(Tier.AGENTS, 3, 3, Bounds(2, 8)) is None

@@ -33,7 +33,7 @@ def test_a_child_belongs_to_its_fleet(fleet: Fleet, child: Manifest):
     assert (owner["uid"], owner["controller"], owner["blockOwnerDeletion"]) == (
         fleet.uid,
         True,
-        True,
+        False,
     )
     assert metadata["namespace"] == fleet.namespace
     assert metadata["labels"][labels.FLEET] == fleet.name
