@@ -112,6 +112,8 @@ class HttpWorkers:
         self._port = port
         self._followed: dict[str, _Followed] = {}
         self._by_fleet: dict[ObjectKey, frozenset[str]] = {}
+        self._first_words: dict[str, WorkerReport] = {}
+        """Of workers that were asked before they are followed."""
 
     async def __aenter__(self) -> Self:
         """Open the connection pool: no limit, because every worker has its one connection."""
@@ -142,9 +144,11 @@ class HttpWorkers:
         for uid, pod in wanted.items():
             known = self._followed.get(uid)
             if known is None or known.task.done():
-                self._followed[uid] = _Followed(pod, self._start(fleet, pod))
+                said = known.report if known else self._first_words.get(uid)
+                self._followed[uid] = _Followed(pod, self._start(fleet, pod), said)
             else:
                 known.pod = pod
+            self._first_words.pop(uid, None)
         self._by_fleet[fleet] = frozenset(wanted)
         if not wanted:
             del self._by_fleet[fleet]
@@ -264,6 +268,8 @@ class HttpWorkers:
         )
         if followed:
             followed.report = report
+        else:
+            self._first_words[uid] = report
         return report
 
 

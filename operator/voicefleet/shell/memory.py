@@ -28,7 +28,7 @@ class FleetMemory:
 
     uid: str = ""
     is_resync_due: bool = True
-    """The next cycle posts Secrets and repeats refused writes; true at first sight."""
+    """The next cycle posts Secrets and repeats refused writes; true for a fleet that is new."""
     refusals: dict[ObjectKey, RememberedRefusal] = field(default_factory=dict)
     unreported: tuple[Decision, ...] = ()
     """Decisions carried out whose status could not be written yet."""

@@ -6,6 +6,7 @@ answer may lead to a removal, because nothing is removed on an old word. Called 
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -23,6 +24,13 @@ from voicefleet.model.observed import (
     WorkerReport,
 )
 from voicefleet.ports import Clock, Cluster, MediaServers, Workers
+
+logger = logging.getLogger(__name__)
+
+GREETING_SECONDS = 1.0
+"""How long a cycle waits for the first words of workers it has not met. They take milliseconds,
+and who says nothing in this time is unknown until its long poll is answered. Without the wait
+every start of the operator would mark all pods as busy, and a moment later as what they are."""
 
 READS_AT_ONCE = 16
 """Workers and servers asked at the same time; a draining fleet of 1,000 is 63 rounds of
@@ -45,6 +53,7 @@ class Observer:
         self._workers = workers
         self._servers = servers
         self._clock = clock
+        self._met: dict[ObjectKey, frozenset[str]] = {}
 
     async def observe(self, fleet: Fleet, key: ObjectKey, *, secrets_due: bool) -> Observed:
         """Return the fleet's children, pods and reports of this moment.
@@ -58,7 +67,9 @@ class Observer:
         children = await self._find_children(key, pods)
         pods = disown_strangers(pods, children)
         agents = [pod for pod in pods if pod.tier is Tier.AGENTS and not pod.is_finished]
-        self._workers.follow(key, [pod for pod in agents if pod.is_running and pod.ip])
+        running = [pod for pod in agents if pod.is_running and pod.ip]
+        await self._meet(key, [pod for pod in running if pod.is_ready])
+        self._workers.follow(key, running)
         workers, servers, is_terminating = await asyncio.gather(
             self._read_workers(agents),
             self._read_servers(fleet, children, pods),
@@ -72,6 +83,21 @@ class Observer:
             is_namespace_terminating=is_terminating,
             secrets_due=secrets_due,
         )
+
+    def forget(self, key: ObjectKey) -> None:
+        """Let go of a fleet that does not exist any more."""
+        self._met.pop(key, None)
+
+    async def _meet(self, key: ObjectKey, ready: Iterable[Pod]) -> None:
+        """Ask each ready worker once, when it is first seen; from then on its poll tells."""
+        met = self._met.get(key, frozenset())
+        self._met[key] = frozenset(pod.uid for pod in ready)
+        new = [pod for pod in ready if pod.uid not in met and self._workers.report(pod) is None]
+        try:
+            async with asyncio.timeout(GREETING_SECONDS):
+                await _gather(self._workers.read, new)
+        except TimeoutError:
+            logger.debug("%s/%s: not every new worker has answered yet", key.namespace, key.name)
 
     async def _find_children(
         self, key: ObjectKey, pods: Iterable[Pod]

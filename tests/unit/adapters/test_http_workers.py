@@ -68,6 +68,21 @@ async def test_an_answer_outside_the_contract_is_no_answer(text: str):
     assert report is None
 
 
+async def test_what_a_worker_said_before_it_is_followed_is_its_first_report():
+    """The cycle after a start must know what the one before has asked, or it marks all busy."""
+    async with workers_and_peer() as (workers, peer):
+        peer.answer_raw(WORKER.ip, text=an_answer(active=3))
+        await workers.read(WORKER)
+        before = workers.report(WORKER)
+
+        workers.follow(FLEET, [WORKER])
+        after = workers.report(WORKER)
+
+    assert before is None
+    assert after is not None
+    assert after.active == 3
+
+
 @pytest.mark.parametrize("status", [204, 301, 404, 500])
 async def test_another_status_than_200_is_no_answer(status: int):
     """A redirect is not followed: a pod must not send the operator anywhere."""

@@ -63,6 +63,34 @@ async def test_nobody_is_asked_while_nobody_may_leave():
     assert len(observed.workers) == 2
 
 
+async def test_a_ready_worker_that_was_never_heard_is_asked_once():
+    """Unknown means busy: without a first word every start would write on every pod."""
+    scene = await Scene().build()
+    scene.observer.forget(scene.key)
+    scene.shell.workers.follow(scene.key, ())
+
+    observed = await scene.observe()
+    await scene.observe()
+
+    assert sorted(scene.workers.names) == sorted(pod.name for pod in scene.pods("agents"))
+    assert len(observed.workers) == 2
+
+
+async def test_a_silent_new_worker_is_not_asked_in_every_cycle():
+    """Each question to a pod that does not answer may hold its fleet up for a second."""
+    scene = await Scene().build()
+    silent = scene.pods("agents")[0]
+    scene.shell.workers.silence(silent)
+    scene.shell.workers.follow(scene.key, ())
+    scene.observer.forget(scene.key)
+    await scene.observe()
+    scene.workers.names.clear()
+
+    await scene.observe()
+
+    assert scene.workers.names == []
+
+
 async def test_a_cordoned_empty_worker_is_asked_anew():
     """A removal rests on a word of this moment, not on one from before the cordon."""
     scene = await Scene().build()

@@ -8,7 +8,7 @@ import pytest
 from support.cycles import IMAGE, NAMESPACE, Shell, a_fleet_body, fleet_key_of
 from voicefleet.api import labels
 from voicefleet.errors import ConflictError, RefusedError, UnavailableError, UnsafePlanError
-from voicefleet.manifests import ObjectKey
+from voicefleet.manifests import ObjectKey, key_of
 from voicefleet.model.fleet import Fleet
 from voicefleet.model.observed import Observed
 from voicefleet.model.plan import Plan
@@ -77,6 +77,36 @@ async def test_a_deleted_secret_returns_with_the_next_resync():
     await shell.cycle(key)
 
     assert {item["metadata"]["name"] for item in shell.cluster.of_kind("Secret")} == secrets
+
+
+async def test_a_start_leaves_the_secrets_of_a_fleet_that_stands_to_its_resync():
+    """Three requests for each of 1,000 fleets would go ahead of what has changed meanwhile."""
+    shell = Shell()
+    key = await shell.apply(a_fleet_body())
+    secrets = len(shell.cluster.of_kind("Secret"))
+    shell.cluster.remove(key_of(shell.cluster.of_kind("Secret")[0]))
+    shell.reconciler._memories.clear()
+
+    await shell.cycle(key)
+    at_start = len(shell.cluster.of_kind("Secret"))
+    shell.reconciler.note_resync(key)
+    await shell.cycle(key)
+
+    assert (at_start, len(shell.cluster.of_kind("Secret"))) == (secrets - 1, secrets)
+
+
+async def test_a_start_before_the_first_status_posts_the_secrets():
+    """The operator may have been killed between the finalizer and the first Secret."""
+    shell = Shell()
+    key = await shell.apply(a_fleet_body())
+    secrets = len(shell.cluster.of_kind("Secret"))
+    shell.cluster.remove(key_of(shell.cluster.of_kind("Secret")[0]))
+    shell.cluster.edit(key, {"status": None})
+    shell.reconciler._memories.clear()
+
+    await shell.cycle(key)
+
+    assert len(shell.cluster.of_kind("Secret")) == secrets
 
 
 @pytest.mark.parametrize("verb", ["apply", "scale", "create", "finalizer", "status"])
