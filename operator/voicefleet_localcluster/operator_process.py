@@ -39,10 +39,13 @@ class OperatorProcess:
     identity: str = "operator"
     """Name in the Lease and of the log file."""
     lease_namespace: str = "voicefleet-system"
+    module: str = "voicefleet"
+    """What is run; another operator that takes the same options can stand in its place."""
     ready_seconds: float = 0.0
     """From the last start until the operator was leading."""
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _port: int = field(default=0, init=False)
+    _metrics_port: int = field(default=0, init=False)
     _log_start: int = field(default=0, init=False)
 
     def __enter__(self) -> Self:
@@ -86,7 +89,7 @@ class OperatorProcess:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._log_start = len(self.log)
-        self._port = _free_port()
+        self._port, self._metrics_port = _free_port(), _free_port()
         begun = time.monotonic()
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
@@ -101,6 +104,11 @@ class OperatorProcess:
         answer = httpx.get(f"http://127.0.0.1:{self._port}/healthz", timeout=5, trust_env=False)
         return answer.status_code == httpx.codes.OK
 
+    def metrics(self) -> str:
+        """Return what Prometheus would read from it now."""
+        address = f"http://127.0.0.1:{self._metrics_port}/metrics"
+        return httpx.get(address, timeout=30, trust_env=False).raise_for_status().text
+
     def stop(self) -> None:
         """SIGTERM, and SIGKILL where that does not end it in time."""
         self._end(signal.SIGTERM)
@@ -111,11 +119,11 @@ class OperatorProcess:
 
     def _command(self) -> list[str]:
         return [
-            *(sys.executable, "-m", "voicefleet", "run"),
+            *(sys.executable, "-m", self.module, "run"),
             *("--kubeconfig", str(self.kubeconfig), "--config", str(self.platform)),
             *("--install-key", str(self.install_key), "--identity", self.identity),
             *("--lease-namespace", self.lease_namespace),
-            *("--metrics-port", str(_free_port()), "--liveness-port", str(self._port)),
+            *("--metrics-port", str(self._metrics_port), "--liveness-port", str(self._port)),
         ]
 
     def _wait_until_leading(self, begun: float) -> None:

@@ -1,22 +1,21 @@
 """`make bench`: what must be fast, measured, each figure beside its bar.
 
-Without an argument everything runs; `planner` or `cluster` runs one part. It fails when a
-bar is missed.
+Without an argument everything runs; `planner`, `cluster` or `scale` runs one part. It fails
+when a bar is missed. `scale` is small here; `python -m voicefleet_workbench.scale` takes sizes.
 """
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
-from rich.console import Console
-from rich.table import Table
-
 from voicefleet_workbench.bench_cluster import measure_cluster
 from voicefleet_workbench.bench_planner import measure_planner
-from voicefleet_workbench.figures import Figure
+from voicefleet_workbench.figures import Figure, print_figures
+from voicefleet_workbench.scale import measure_scale
 
 PARTS: Mapping[str, Callable[[], Iterator[Figure]]] = {
     "planner": measure_planner,
     "cluster": measure_cluster,
+    "scale": measure_scale,
 }
 """Every part by the word that chooses it. A new figure needs a bar and where it comes from."""
 
@@ -27,24 +26,7 @@ def main(chosen: list[str]) -> int:
     if unknown:
         print(f"bench: there is no part {unknown[0]!r}; choose from {', '.join(PARTS)}")
         return 2
-    table = Table("measured", "ours", "bar", "", "the bar's reason")
-    missed = []
-    for name in chosen or PARTS:
-        for figure in PARTS[name]():
-            table.add_row(
-                figure.name,
-                f"{figure.value:.2f} {figure.unit}",
-                f"{figure.bar:g} {figure.unit}",
-                "✓" if figure.is_met else "✗",
-                figure.because,
-            )
-            if not figure.is_met:
-                missed.append(figure.name)
-    console = Console(width=None if sys.stdout.isatty() else 120)
-    console.print(table)
-    if missed:
-        console.print(f"missed: {', '.join(missed)}")
-    return 1 if missed else 0
+    return print_figures(figure for name in chosen or PARTS for figure in PARTS[name]())
 
 
 if __name__ == "__main__":

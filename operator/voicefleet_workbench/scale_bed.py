@@ -1,0 +1,201 @@
+"""The cluster that one operator is measured on, and how its fleets are made, changed, awaited.
+
+Each operator gets a cluster of its own, so that neither inherits the other's objects or load.
+Called by `scale`.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import httpx
+
+from voicefleet.api.labels import TIER
+from voicefleet_localcluster.cluster import LocalCluster
+from voicefleet_localcluster.installation import NAMESPACE as HOME
+from voicefleet_localcluster.installation import Installation, install_chart
+from voicefleet_localcluster.operator_process import OperatorProcess
+from voicefleet_localcluster.options import ClusterOptions
+from voicefleet_workbench.scale_load import (
+    NAMESPACE,
+    ScaleSize,
+    count_children,
+    fleet_name,
+    render_scale_fleet,
+    render_scale_nodes,
+)
+from voicefleet_workbench.scale_probe import Requests, count_writes
+
+FLEETS = f"/apis/voicefleet.dev/v1alpha1/namespaces/{NAMESPACE}/voicefleets"
+REPLICASETS = f"/apis/apps/v1/namespaces/{NAMESPACE}/replicasets"
+CHILDREN = {
+    "ConfigMap": f"/api/v1/namespaces/{NAMESPACE}/configmaps",
+    "Secret": f"/api/v1/namespaces/{NAMESPACE}/secrets",
+    "Service": f"/api/v1/namespaces/{NAMESPACE}/services",
+    "Deployment": f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments",
+    "NetworkPolicy": f"/apis/networking.k8s.io/v1/namespaces/{NAMESPACE}/networkpolicies",
+    "PodDisruptionBudget": f"/apis/policy/v1/namespaces/{NAMESPACE}/poddisruptionbudgets",
+}
+"""Where each kind is counted. ReplicaSets come with the pods that are awaited afterwards."""
+PATIENCE_SECONDS = 900.0
+QUIET_SECONDS = 3.0
+QUIET_PATIENCE_SECONDS = 20.0
+"""An operator with timers is never quiet; after this it is measured as it is."""
+ACCOUNT = "baseline"
+MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
+
+
+@dataclass(slots=True)
+class Bed:
+    """A cluster with nodes for the load, an operator, and a client that may do anything."""
+
+    size: ScaleSize
+    cluster: LocalCluster
+    api: httpx.Client
+    operator: OperatorProcess
+    requests: Requests
+    workers: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """By fleet: its agents ReplicaSet and the count it should have."""
+
+    def create_fleets(self) -> None:
+        """Apply every fleet, one after the other."""
+        for number in range(self.size.fleets):
+            self.api.post(FLEETS, json=render_scale_fleet(self.size, number)).raise_for_status()
+
+    def await_children(self) -> None:
+        """Return once every object exists that the planner asks for."""
+        expected = count_children(self.size)
+        for kind, path in CHILDREN.items():
+            self.until(partial(self._has, path, expected[kind]), kind)
+
+    def await_pods(self) -> None:
+        """Return once every replica of every ReplicaSet is ready."""
+        self.until(self._all_ready, "pods", pause=2.0)
+        for item in self._list(REPLICASETS, f"{TIER}=agents"):
+            name = item["metadata"]["labels"]["voicefleet.dev/fleet"]
+            self.workers[name] = item["metadata"]["name"], int(item["spec"]["replicas"])
+
+    def await_quiet(self) -> None:
+        """Return once the operator has not written for a while, or never seems to stop."""
+        began = time.monotonic()
+        self.requests.read()
+        while time.monotonic() - began < QUIET_PATIENCE_SECONDS:
+            time.sleep(QUIET_SECONDS)
+            if not count_writes(self.requests.read()):
+                return
+
+    def grow_fleet(self, number: int) -> None:
+        """Ask for one more worker."""
+        name = fleet_name(number)
+        replicaset, count = self.workers[name]
+        self.workers[name] = replicaset, count + 1
+        change = {"spec": {"agents": {"minReplicas": count + 1}}}
+        self.api.patch(f"{FLEETS}/{name}", json=change, headers=MERGE_PATCH).raise_for_status()
+
+    def await_growth(self, number: int) -> None:
+        """Return once that fleet's ReplicaSet has been told."""
+        replicaset, wanted = self.workers[fleet_name(number)]
+        path = f"{REPLICASETS}/{replicaset}"
+        self.until(
+            lambda: self.api.get(path).json()["spec"]["replicas"] == wanted, replicaset, pause=0.004
+        )
+
+    def await_all_growth(self) -> None:
+        """Return once every fleet's ReplicaSet has been told."""
+        wanted = dict(self.workers.values())
+
+        def is_told() -> bool:
+            items = self._list(REPLICASETS, f"{TIER}=agents")
+            told = {item["metadata"]["name"]: item["spec"]["replicas"] for item in items}
+            return wanted.items() <= told.items()
+
+        self.until(is_told, "all fleets", pause=0.3)
+
+    def until(self, is_so: Callable[[], bool], what: str, *, pause: float = 0.25) -> None:
+        """Wait until something is so.
+
+        Raises:
+            TimeoutError: It never is.
+        """
+        began = time.monotonic()
+        while not is_so():
+            if time.monotonic() - began > PATIENCE_SECONDS:
+                log = self.operator.log[-2000:]
+                raise TimeoutError(f"{what}: not within {PATIENCE_SECONDS:.0f} s; log ends: {log}")
+            if not self.operator.is_running:
+                raise TimeoutError(f"{what}: the operator ended: {self.operator.log[-2000:]}")
+            time.sleep(pause)
+
+    def _has(self, path: str, expected: int) -> bool:
+        answer = self.api.get(path, params={"limit": "1"}).raise_for_status().json()
+        rest = int(answer["metadata"].get("remainingItemCount", 0))
+        return len(answer["items"]) + rest >= expected
+
+    def _list(self, path: str, selector: str) -> list[dict[str, Any]]:
+        answer = self.api.get(path, params={"labelSelector": selector}).raise_for_status()
+        items: list[dict[str, Any]] = answer.json()["items"]
+        return items
+
+    def _all_ready(self) -> bool:
+        items = self._list(REPLICASETS, TIER)
+        wanted = sum(int(item["spec"]["replicas"]) for item in items)
+        ready = sum(int(item["status"].get("readyReplicas", 0)) for item in items)
+        return wanted >= self.size.total_pods and ready == wanted
+
+
+@contextmanager
+def open_bed(size: ScaleSize, *, is_baseline: bool) -> Iterator[Bed]:
+    """Yield a cluster for one operator, which is not started yet; it ends with the block."""
+    kind = "baseline" if is_baseline else "ours"
+    options = ClusterOptions(
+        name=f"scale-{kind}-{os.getpid()}", plain_nodes=1, gpu_nodes=0, spot_nodes=0,
+        pod_start_seconds=0.3, pod_stop_seconds=0.2,
+    )  # fmt: skip
+    with LocalCluster.start(options) as cluster:
+        installed = install_chart(cluster, cluster.folder / "operator")
+        for node in render_scale_nodes(size, cluster.setup.record.network):
+            cluster.api.call("POST", "/api/v1/nodes", node)
+        cluster.kubectl("create", "namespace", NAMESPACE)
+        user, operator = (_baseline if is_baseline else _ours)(cluster, installed)
+        tls = cluster.api.tls
+        with httpx.Client(
+            base_url=cluster.server, verify=tls or False, trust_env=False, timeout=60
+        ) as api:
+            bed = Bed(size, cluster, api, operator, Requests(cluster.audit_log, user))
+            try:
+                yield bed
+            finally:
+                operator.stop()
+
+
+def say(sentence: str) -> None:
+    """Tell whoever waits what is being done; the figures come at the end."""
+    print(f"{time.strftime('%H:%M:%S')} {sentence}", file=sys.stderr, flush=True)
+
+
+def _ours(_: LocalCluster, installed: Installation) -> tuple[str, OperatorProcess]:
+    return installed.user, OperatorProcess(
+        installed.kubeconfig, installed.platform, installed.install_key,
+        installed.platform.parent, identity="ours", lease_namespace=installed.namespace,
+    )  # fmt: skip
+
+
+def _baseline(cluster: LocalCluster, installed: Installation) -> tuple[str, OperatorProcess]:
+    """Give the baseline an account that may do anything: kopf writes more than ours may."""
+    cluster.kubectl("create", "serviceaccount", ACCOUNT, f"--namespace={HOME}")
+    cluster.kubectl(
+        *("create", "clusterrolebinding", ACCOUNT, "--clusterrole=cluster-admin"),
+        f"--serviceaccount={HOME}:{ACCOUNT}",
+    )
+    folder = installed.platform.parent
+    kubeconfig = cluster.service_account_kubeconfig(HOME, ACCOUNT, to=folder / ACCOUNT)
+    operator = OperatorProcess(
+        kubeconfig, installed.platform, installed.install_key, folder,
+        identity=ACCOUNT, module="voicefleet_workbench.naive_operator",
+    )  # fmt: skip
+    return f"system:serviceaccount:{HOME}:{ACCOUNT}", operator
