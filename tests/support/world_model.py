@@ -298,7 +298,8 @@ class World:
 
     def _cordon(self, uid: str, since: datetime | None) -> None:
         truth = self.truths.get(uid)
-        if truth is None or truth.is_silent or not self.pods[uid].is_running:
+        pod = self.pods.get(uid)
+        if truth is None or truth.is_silent or pod is None or not pod.is_running:
             return
         if since is None or truth.cordoned_since is None:
             truth.cordoned_since = since

@@ -269,7 +269,7 @@ def balance_sets(sets: tuple[WorkerSet, ...], target: int) -> Balance:
     if have > target:
         free = tuple(worker for worker in workers if not worker.is_cordoned)
         return Balance(
-            cordon=tuple(order_victims(free)[: have - target]),
+            cordon=_choose_victims(free, count=have - target, target=target),
             unmade=tuple(each.missing for each in sets),
         )
     recall = tuple(order_recalls(_find_recallable(sets))[: target - have])
@@ -290,6 +290,24 @@ def _find_recallable(sets: tuple[WorkerSet, ...]) -> tuple[Worker, ...]:
         for worker in each.workers
         if worker.is_cordoned
     )
+
+
+def _choose_victims(free: tuple[Worker, ...], *, count: int, target: int) -> tuple[Worker, ...]:
+    """Return who is cordoned: never so many that fewer than `target` of those serving serve.
+
+    Replicas that have no pod yet count as taking calls and cannot be cordoned; the workers
+    that serve must not pay for them.
+    """
+    spare = max(0, sum(worker.is_serving for worker in free) - target)
+    chosen: list[Worker] = []
+    for worker in order_victims(free):
+        if len(chosen) == count:
+            break
+        if worker.is_serving and spare == 0:
+            continue
+        spare -= worker.is_serving
+        chosen.append(worker)
+    return tuple(chosen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,12 @@ def explain_hold(workers: WorkerSet, leaving: Iterable[Worker]) -> str | None:
             f"{workers.child.key} counts {workers.counted} pods, but {len(workers.workers)} are "
             "known; waiting for both to agree"
         )
+    expected = workers.child.replicas - workers.missing
+    if expected > len(workers.workers):
+        return (
+            f"{workers.child.key} wants {expected} pods and has {len(workers.workers)}; fewer "
+            "replicas would now only mean fewer new pods"
+        )
     names = {worker.pod.name for worker in leaving}
     for worker in workers.workers:
         if worker.pod.name in names or not worker.pod.is_running:

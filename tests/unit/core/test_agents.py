@@ -172,6 +172,27 @@ def test_replicas_whose_controller_has_not_spoken_yet_are_not_missing():
     assert decision.scales == ()
 
 
+def test_workers_that_serve_do_not_pay_for_pods_that_are_not_made_yet():
+    """A controller that hangs must not cost a fleet the workers it has."""
+    child = a_replicaset("new", 5, existing=2, generation=4)
+    seen = (a_worker("a"), a_worker("b", sessions=1))
+
+    decision = decide_agents(a_rollout(child, seen=seen), 3, NOW)
+
+    assert decision.cordon == ()
+
+
+def test_an_empty_worker_stays_while_its_controller_still_makes_pods():
+    """A smaller count would only mean fewer new pods, and the empty worker would stay."""
+    child = a_replicaset("new", 5, existing=2, generation=4)
+    seen = (a_worker("a"), a_worker("b", cordoned_for=MINUTE, is_priced=True))
+
+    decision = decide_agents(a_rollout(child, seen=seen), 4, NOW)
+
+    assert decision.scales == ()
+    assert "wants 5 pods and has 2" in decision.notes["ReplicaSet/new"]
+
+
 def test_a_worker_that_may_be_on_its_way_out_is_not_called_back():
     """A recalled worker gets calls at once, and this one may be terminated at once."""
     child = a_replicaset("new", 1)
