@@ -12,6 +12,7 @@ from typing import Any
 
 from voicefleet.api.base import ApiModel
 from voicefleet.api.media import SERVER_METRICS_PORT, MediaNetwork, MediaRedis, MediaSpec
+from voicefleet.api.patterns import LABEL_KEY
 from voicefleet.api.pods import SPOT_LABELS, ResourceAmounts, Resources, Toleration
 from voicefleet.api.voicefleet import AgentsSpec, EvaluationSpec, SpeechSpec
 
@@ -92,8 +93,7 @@ def _pod_laws() -> tuple[Law, ...]:
             name="node selector keys are label keys",
             rule=(
                 "!has(self.nodeSelector) || self.nodeSelector.all(k, size(k) <= 317 && "
-                r"k.matches(r'^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?"
-                r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))"
+                f"k.matches(r'{LABEL_KEY}'))"
             ),
             message=(
                 "each key must be a node label such as `topology.kubernetes.io/zone`, "

@@ -7,7 +7,10 @@ uses the same words. Both engines (RE2 and Rust's regex) run in linear time.
 
 DNS_LABEL = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 DNS_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
-LABEL_KEY = r"^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"
+LABEL_KEY = (
+    r"^(([a-z0-9]([-a-z0-9]*[a-z0-9])?\.)*[a-z0-9]([-a-z0-9]*[a-z0-9])?/)?"
+    r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+)
 LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$"
 QUANTITY = r"^[0-9]+(\.[0-9]{1,9})?(m|k|M|G|T|Ki|Mi|Gi|Ti)?$"
 REDIS_ADDRESS = r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?:[1-9][0-9]{0,4}$"
@@ -27,7 +30,10 @@ PATTERN_MEANINGS = {
         "must be an object's name: lower-case letters, digits, `-` and `.`, "
         "with a letter or digit at both ends"
     ),
-    LABEL_KEY: "must be a label key such as `topology.kubernetes.io/zone`",
+    LABEL_KEY: (
+        "must be a label key such as `topology.kubernetes.io/zone`, "
+        "with at most 63 characters after the `/`"
+    ),
     LABEL_VALUE: (
         "must be letters, digits, `-`, `_` and `.`, with a letter or digit at both ends, or empty"
     ),
