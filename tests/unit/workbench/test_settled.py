@@ -29,5 +29,5 @@ def test_a_part_that_does_not_exist_is_named_with_those_that_do(capsys):
 
     assert code == 2
     assert capsys.readouterr().out == (
-        "bench: there is no part 'plannr'; choose from planner, cluster\n"
+        f"bench: there is no part 'plannr'; choose from {', '.join(bench.PARTS)}\n"
     )
