@@ -83,8 +83,10 @@ faults: setup ## Live fleets through crashes, cut connections and lost answers, 
 soak: setup ## The same by a thousand seeds, and 100,000 fuzzed specs; SEEDS=200 for fewer
 	@$(LOCALCLUSTER) binaries
 	@VOICEFLEET_SOAK_SEEDS=$(or $(SEEDS),1000) $(PYTEST) tests/faults/test_soak.py -p no:randomly -s
-	@VOICEFLEET_FUZZ_CASES=100000 VOICEFLEET_FUZZ_REQUESTS=4000 $(PYTEST) --timeout=7200 \
-	  tests/unit/planning/test_fuzzed_specs.py tests/cluster/test_fuzzed_schema.py
+	@VOICEFLEET_FUZZ_CASES=100000 VOICEFLEET_FUZZ_REQUESTS=4000 VOICEFLEET_FUZZ_SEQUENCES=100 \
+	  $(PYTEST) --timeout=7200 \
+	  tests/unit/planning/test_fuzzed_specs.py \
+	  tests/cluster/test_fuzzed_schema.py tests/cluster/test_fuzzed_sequences.py
 
 ##@ Generated files
 
