@@ -38,6 +38,10 @@ DISPATCH = timedelta(seconds=3)
 """How long after a cordon a session may still arrive."""
 
 
+QUIET_SECONDS = 12
+"""Longer than anything the planner waits for without a change: a server's 10 s."""
+
+
 @dataclass
 class Truth:
     """What is really so in one pod."""
@@ -82,11 +86,12 @@ class World:
         return plan
 
     def run(self, rounds: int = 40, *, seconds: int = 3) -> int:
-        """Run until nothing happens any more; return the number of cycles it took."""
+        """Run until nothing has happened for a while; return the number of cycles it took."""
+        quiet = 0
         for count in range(rounds):
             plan = self.cycle()
-            moved = self.move()
-            if not plan.steps and not moved and plan.wake_after is None:
+            quiet = 0 if self.move() or plan.steps else quiet + 1
+            if quiet * seconds > QUIET_SECONDS:
                 return count
             self.wait(seconds)
         raise AssertionError(f"no rest after {rounds} cycles; last: {self.cycle().steps}")
@@ -156,7 +161,7 @@ class World:
     def crash(self, uid: str) -> None:
         """Let a container die. Its calls are gone by its own fault; it comes back un-cordoned."""
         self.truths[uid] = Truth(last_word=self.truths[uid].last_word)
-        self.set_pod(uid, is_running=False, is_ready=False, ip="")
+        self.set_pod(uid, is_running=False, is_ready=False, started_at=None, ip="")
 
     def edit(self, change: Callable[[Fleet], Fleet]) -> None:
         """Let the author change the manifest."""
@@ -343,7 +348,9 @@ class World:
 
     def _run_pod(self, pod: Pod) -> None:
         if not pod.is_running:
-            self.pods[pod.uid] = replace(pod, is_running=True, ip="10.0.0.9")
+            self.pods[pod.uid] = replace(
+                pod, is_running=True, ip="10.0.0.9", started_at=self.now.replace(microsecond=0)
+            )
         elif not pod.is_ready and not self.truths[pod.uid].is_silent:
             self.pods[pod.uid] = replace(pod, is_ready=True)
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from voicefleet.api.voicefleet import DeletionPolicy
 from voicefleet.core.removal import is_removable
+from voicefleet.core.servers import LOOK_AGAIN
 from voicefleet.core.wording import list_some
 from voicefleet.core.workers import view_worker
 from voicefleet.model.fleet import Fleet
@@ -60,7 +61,9 @@ def decide_farewell(
         f"{fleet} waits for calls on {list_some(pod.name for pod in holders)}, "
         f"{format_duration(rest)} at most; set spec.deletionPolicy to Now to cut them"
     )
-    return Farewell(is_due=False, because=because, wake_after=rest)
+    asked = any(pod.tier is Tier.MEDIA for pod in holders)
+    wake_after = min(rest, LOOK_AGAIN) if asked else rest
+    return Farewell(is_due=False, because=because, wake_after=wake_after)
 
 
 def find_holders(observed: Observed, now: datetime) -> tuple[Pod, ...]:
@@ -82,7 +85,7 @@ def _may_hold(pod: Pod, observed: Observed, now: datetime) -> bool:
         worker = view_worker(pod, observed, now)
         return not (is_removable(worker) or (pod.is_deleting and worker.is_idle))
     if pod.tier is Tier.MEDIA:
-        report = observed.servers.get(pod.uid)
+        report = observed.report_of_server(pod)
         is_known = report is not None and now - report.observed_at <= REPORT_AGE_MAX
         return not is_known or report is None or report.rooms > 0
     return False

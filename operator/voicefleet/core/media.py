@@ -136,8 +136,7 @@ def decide_media(
 
 
 def _find_soonest(waiting: list[Server]) -> timedelta | None:
-    rests = (server.rest_of_wait for server in waiting)
-    return min((rest for rest in rests if rest is not None), default=None)
+    return min((server.rest_of_wait for server in waiting), default=None)
 
 
 def _explain_removals(

@@ -297,7 +297,7 @@ def _sessions(pod: Pod, observed: Observed, now: datetime) -> int | None:
     """Return sessions on a worker or rooms on a server; None while nobody knows."""
     if not pod.is_running:
         return 0
-    worker, server = observed.workers.get(pod.uid), observed.servers.get(pod.uid)
+    worker, server = observed.report_of_worker(pod), observed.report_of_server(pod)
     if worker is not None and now - worker.observed_at <= REPORT_AGE_MAX:
         return worker.active + worker.reserved
     if server is not None and now - server.observed_at <= REPORT_AGE_MAX:
@@ -311,7 +311,7 @@ def _is_confirmed_empty(pod: Pod, observed: Observed, now: datetime) -> bool:
         return True
     if _sessions(pod, observed, now) != 0:
         return False
-    worker, server = observed.workers.get(pod.uid), observed.servers.get(pod.uid)
+    worker, server = observed.report_of_worker(pod), observed.report_of_server(pod)
     if worker is not None:
         since = worker.cordoned_since
         is_settled = since is not None and worker.observed_at - since >= SETTLE_MIN
@@ -324,10 +324,11 @@ def _is_confirmed_empty(pod: Pod, observed: Observed, now: datetime) -> bool:
 
 
 def _has_word(pod: Pod, observed: Observed) -> bool:
-    return pod.is_running and pod.uid in observed.workers
+    return pod.is_running and observed.report_of_worker(pod) is not None
 
 
 def _is_cordoned(pod: Pod, observed: Observed) -> bool:
-    if _has_word(pod, observed):
-        return observed.workers[pod.uid].is_cordoned
+    report = observed.report_of_worker(pod) if pod.is_running else None
+    if report is not None:
+        return report.is_cordoned
     return pod.annotations.get(CORDONED) == "true"

@@ -15,6 +15,9 @@ EMPTY_FOR = timedelta(seconds=10)
 """A server leaves after its room count has read 0 twice, this far apart.
 Nothing keeps new rooms away before the broker exists, so one reading would say little."""
 
+LOOK_AGAIN = timedelta(seconds=10)
+"""A worker announces its last call's end; a server is only asked, so nothing announces its."""
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -76,10 +79,10 @@ class Server:
         return self.rooms == 0 and since is not None and since <= self.now - EMPTY_FOR
 
     @property
-    def rest_of_wait(self) -> timedelta | None:
-        """How long its emptiness still has to last; None where waiting does not help."""
-        if self.is_empty or self.rooms != 0 or self.empty_since is None:
-            return None
+    def rest_of_wait(self) -> timedelta:
+        """When to look at a server again that has to go and is not empty for long enough."""
+        if self.rooms != 0 or self.empty_since is None:
+            return LOOK_AGAIN
         return max(self.empty_since + EMPTY_FOR - self.now, timedelta(seconds=1))
 
     def _fresh_reports(self) -> list[ServerReport]:
@@ -116,6 +119,6 @@ def view_servers(
                 key=lambda pod: pod.name,
             )
         )
-        reports = tuple(observed.servers.get(pod.uid) for pod in pods)
+        reports = tuple(observed.report_of_server(pod) for pod in pods)
         servers.append(Server(child, pods, reports, now))
     return tuple(sorted(servers, key=lambda server: (server.number, server.child.key)))

@@ -54,7 +54,7 @@ class Worker:
 
 def view_worker(pod: Pod, observed: Observed, now: datetime) -> Worker:
     """Join a pod with its report."""
-    report = observed.workers.get(pod.uid)
+    report = observed.report_of_worker(pod)
     if not pod.is_running:
         return Worker(pod, report, 0)
     if report is None or not report.is_fresh(now):

@@ -15,6 +15,10 @@ REPORT_AGE_MAX = timedelta(seconds=10)
 """Older than this, a worker's own count is history (the law of two-phase removal)."""
 
 
+START_PRECISION = timedelta(seconds=1)
+"""The kubelet cuts a container's start to the second, so it may be so much later."""
+
+
 class Tier(StrEnum):
     """The four tiers and what stands beside them, in the words used everywhere."""
 
@@ -91,6 +95,8 @@ class Pod:
     is_ready: bool = False
     is_running: bool = False
     """Whether any container runs now. Where none does, no call can be in the pod."""
+    started_at: datetime | None = None
+    """When its youngest running container started, in whole seconds of the node's clock."""
     is_deleting: bool = False
     is_finished: bool = False
     """Phase Succeeded or Failed (an eviction): its ReplicaSet no longer counts it."""
@@ -102,6 +108,14 @@ class Pod:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     trouble: PodTrouble | None = None
+
+    def has_run_since(self, instant: datetime) -> bool:
+        """Say whether no container of it was restarted after that instant.
+
+        A restarted worker has forgotten its cordon, and a restarted server its rooms; what
+        either said before was said by another process.
+        """
+        return self.started_at is None or instant >= self.started_at + START_PRECISION
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,3 +172,13 @@ class Observed:
     is_namespace_terminating: bool = False
     secrets_due: bool = False
     """Whether this cycle posts the generated Secrets: they can be created, never read."""
+
+    def report_of_worker(self, pod: Pod) -> WorkerReport | None:
+        """Return what this very process of the worker last said, however old."""
+        report = self.workers.get(pod.uid)
+        return report if report is not None and pod.has_run_since(report.observed_at) else None
+
+    def report_of_server(self, pod: Pod) -> ServerReport | None:
+        """Return what this very process of the media server last said, however old."""
+        report = self.servers.get(pod.uid)
+        return report if report is not None and pod.has_run_since(report.observed_at) else None

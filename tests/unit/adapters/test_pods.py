@@ -180,3 +180,28 @@ def test_a_finished_pod_is_not_reported_as_trouble():
     pod = parsed(phase="Failed", conditions=[condition])
 
     assert (pod.is_finished, pod.trouble) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        pytest.param([{"running": {"startedAt": "2026-01-05T09:00:05Z"}}], 5, id="one"),
+        pytest.param(
+            [
+                {"running": {"startedAt": "2026-01-05T09:00:09Z"}},
+                {"running": {"startedAt": "2026-01-05T09:00:05Z"}},
+            ],
+            9,
+            id="the-youngest",
+        ),
+        pytest.param([{"waiting": {"reason": "CrashLoopBackOff"}}], None, id="none-runs"),
+        pytest.param([{"running": {}}], None, id="the-kubelet-does-not-say"),
+    ],
+)
+def test_a_restart_shows_in_when_the_pod_started(states: list[Manifest], expected: int | None):
+    """What a worker said before its restart says nothing about it now."""
+    containers = [{"name": str(index), "state": state} for index, state in enumerate(states)]
+
+    started = parsed(phase="Running", containerStatuses=containers).started_at
+
+    assert (started.second if started is not None else None) == expected

@@ -60,6 +60,13 @@ def test_waiting_says_for_whom_and_how_long_at_most():
     assert farewell.wake_after == 60 * MINUTE
 
 
+def test_a_server_with_rooms_is_asked_again_soon():
+    """Workers announce the end of their calls; nothing announces a server's last room."""
+    farewell = decide(an_observation(seen=(a_server_pod("m", owner="m-1", rooms=1),)))
+
+    assert farewell.wake_after == timedelta(seconds=10)
+
+
 def test_patience_ends_with_the_longest_call():
     """A worker that never answers again must not make a fleet undeletable."""
     farewell = decide(BUSY, deleted_for=67 * MINUTE)

@@ -204,8 +204,8 @@ def test_a_server_that_somebody_is_deleting_is_replaced():
     assert decision.create == (4,)
 
 
-def test_an_unknown_wait_has_no_end_to_wake_for():
-    """A room closes when its people leave; its server's count will say so."""
+def test_a_server_with_rooms_that_has_to_go_is_asked_again_soon():
+    """Nothing announces its last room; the next resync may be an hour away."""
     view = servers(a_server(1), a_server(2), seen=(its_pod(1, rooms=2), its_pod(2, rooms=1)))
 
-    assert decide(view, 1).wake_after is None
+    assert decide(view, 1).wake_after == 10 * SECOND

@@ -1,8 +1,19 @@
 """The facts of one cycle: what a child, a pod and a report say, and what they leave open."""
 
+from datetime import timedelta
+
 import pytest
 
-from support.builders import NOW, SECOND, a_replicaset, a_worker, with_manifest
+from support.builders import (
+    NOW,
+    SECOND,
+    a_replicaset,
+    a_server_pod,
+    a_worker,
+    an_observation,
+    with_manifest,
+    with_pod,
+)
 from support.fleets import a_minimal_fleet
 from voicefleet.manifests import ObjectKey
 from voicefleet.model.observed import REPORT_AGE_MAX, Child
@@ -22,6 +33,30 @@ def test_a_report_is_believed_for_ten_seconds(age: object, fresh: bool):
 
     assert report is not None
     assert report.is_fresh(NOW) is fresh
+
+
+@pytest.mark.parametrize(
+    ("started", "said", "counts"),
+    [
+        pytest.param(2 * SECOND, 1 * SECOND, True, id="said-since-the-start"),
+        pytest.param(1 * SECOND, 2 * SECOND, False, id="said-before-the-start"),
+        pytest.param(
+            2 * SECOND, timedelta(seconds=1.5), False, id="said-in-the-second-of-the-start"
+        ),
+        pytest.param(None, 2 * SECOND, True, id="no-start-is-known"),
+    ],
+)
+def test_a_restarted_container_has_said_nothing_yet(
+    started: timedelta | None, said: timedelta, counts: bool
+):
+    """It has forgotten its cordon, and may have a call the moment it runs."""
+    started_at = NOW - started if started is not None else None
+    worker = with_pod(a_worker(report_age=said), started_at=started_at)
+    server = with_pod(a_server_pod("m", owner="m-1", report_age=said), started_at=started_at)
+    observed = an_observation(seen=(worker, server))
+
+    assert (observed.report_of_worker(worker.pod) is not None) is counts
+    assert (observed.report_of_server(server.pod) is not None) is counts
 
 
 def test_a_child_is_read_as_the_server_defaults_it():

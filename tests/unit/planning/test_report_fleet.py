@@ -329,6 +329,7 @@ class TestSummary:
         world.cycle()
         world.move()
         world.move()
+        world.wait(2)
         for pod, count in zip(world.workers(), counts, strict=True):
             if count is None:
                 world.truths[pod.uid].is_silent = True

@@ -45,6 +45,7 @@ def parse_pod(manifest: Manifest) -> Pod | None:
         created_at=datetime.fromisoformat(metadata["creationTimestamp"]),
         is_ready=_condition(status, "Ready").get("status") == "True",
         is_running=_is_running(status),
+        started_at=_started_at(status),
         is_deleting="deletionTimestamp" in metadata,
         is_finished=is_finished,
         ip=status.get("podIP", ""),
@@ -73,6 +74,13 @@ def _is_running(status: Mapping[str, Any]) -> bool:
         # A kubelet that said Running and nothing else leaves it open; open means running.
         return status.get("phase") not in {None, "Pending", *FINISHED_PHASES}
     return any("running" in (container.get("state") or {}) for container in containers)
+
+
+def _started_at(status: Mapping[str, Any]) -> datetime | None:
+    """Return when the youngest container that runs was started, if the kubelet says so."""
+    states = [container.get("state") or {} for container in status.get("containerStatuses") or ()]
+    starts = [(state.get("running") or {}).get("startedAt") for state in states]
+    return max((datetime.fromisoformat(start) for start in starts if start), default=None)
 
 
 def _find_trouble(status: Mapping[str, Any]) -> PodTrouble | None:
