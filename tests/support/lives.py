@@ -151,12 +151,18 @@ async def live_scale(life: Life) -> None:
     busy = [pod["metadata"]["name"] for pod in life.workers()][:3]
     for pod in busy:
         await life.begin_call(pod)
+    await life.until("the operator knows of the calls", lambda: _marked_busy(life) == busy)
     await life.change(agents={"floorReplicas": 0, "maxReplicas": 2})
     await life.until("the idle one has gone", lambda: len(life.workers()) == 3)
     for pod in busy:
         await life.end_call(pod)
     await life.until("two are left", lambda: len(life.workers()) == 2)
     await life.settled("Ready with two workers", workers=2)
+
+
+def _marked_busy(life: Life) -> list[str]:
+    marked = (pod["metadata"] for pod in life.workers())
+    return [one["name"] for one in marked if one["labels"].get(labels.BUSY) == "true"]
 
 
 async def live_media(life: Life) -> None:
