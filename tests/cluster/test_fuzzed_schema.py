@@ -17,7 +17,7 @@ from support.rendered import all_children
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("installed")]
 
-CASES = int(os.environ.get("VOICEFLEET_FUZZ_REQUESTS", "200"))
+CASES = int(os.environ.get("VOICEFLEET_FUZZ_REQUESTS", "120"))
 
 some = settings(
     max_examples=CASES // 2,

@@ -18,7 +18,7 @@ from support.manifests import condition, is_settled
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(7200)]
 
-SEQUENCES = int(os.environ.get("VOICEFLEET_FUZZ_SEQUENCES", "3"))
+SEQUENCES = int(os.environ.get("VOICEFLEET_FUZZ_SEQUENCES", "2"))
 REPLICAS_MAX = 3
 """Of each tier; whether a thousand pods come about is another test's question."""
 
