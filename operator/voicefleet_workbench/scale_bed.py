@@ -174,8 +174,9 @@ def open_bed(size: ScaleSize, *, is_baseline: bool) -> Iterator[Bed]:
 
 
 def say(sentence: str) -> None:
-    """Tell whoever waits what is being done; the figures come at the end."""
-    print(f"{time.strftime('%H:%M:%S')} {sentence}", file=sys.stderr, flush=True)
+    """Tell whoever waits what is being done, and how busy the machine is with it."""
+    now, load = time.strftime("%H:%M:%S"), os.getloadavg()[0]
+    print(f"{now} (load {load:.1f}) {sentence}", file=sys.stderr, flush=True)
 
 
 def _ours(_: LocalCluster, installed: Installation) -> tuple[str, OperatorProcess]:
