@@ -250,6 +250,7 @@ class World:
             case HoldFleet():
                 self.fleet = replace(self.fleet, has_finalizer=True)
             case ReleaseFleet():
+                self.cut += [pod.name for pod in self.workers() if self.truths[pod.uid].sessions]
                 self.is_released = True
 
     def _delete(self, step: DeleteChild) -> None:

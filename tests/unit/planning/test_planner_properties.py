@@ -198,10 +198,37 @@ def assert_at_rest(world: World) -> None:
     assert world.cut == []
 
 
-FleetHistory.TestCase.settings = settings(
-    max_examples=30,
+class DeletedFleetHistory(FleetHistory):
+    """The same hands on a fleet that its author has deleted while calls went on."""
+
+    def __init__(self) -> None:
+        """Delete a fleet that has just come up."""
+        super().__init__()
+        self.world.run_rounds(3)
+        for pod in self.world.workers()[:1]:
+            self.world.call(pod.uid, 1)
+        self.world.delete_fleet()
+
+    def teardown(self) -> None:
+        """Calm everybody down; then the fleet has to be let go, well before its deadline."""
+        world = self.world
+        for truth in world.truths.values():
+            truth.is_silent = False
+            truth.sessions = 0
+
+        world.run_rounds(8, seconds=6)
+
+        assert world.is_released
+        assert world.cut == []
+
+
+HISTORIES = settings(
+    max_examples=20,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
 TestFleetHistory = FleetHistory.TestCase
+TestFleetHistory.settings = HISTORIES
+TestDeletedFleetHistory = DeletedFleetHistory.TestCase
+TestDeletedFleetHistory.settings = HISTORIES
