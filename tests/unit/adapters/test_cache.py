@@ -1,5 +1,6 @@
 """What the caches believe when news comes late, twice, or not at all."""
 
+import json
 from typing import Any
 
 from hypothesis import given
@@ -11,6 +12,7 @@ from voicefleet.adapters.kubernetes.cache import (
     fleet_key,
     fleet_of,
     parse_child,
+    share_text,
 )
 from voicefleet.api import labels
 from voicefleet.manifests import Manifest, ObjectKey, key_of
@@ -210,3 +212,26 @@ def test_the_longest_fleet_name_claims_a_childs_name():
 
     assert found == fleet_key("calls", "interviews-eu")
     assert fleets.find_by_prefix("calls", "surveys-agents-1") is None
+
+
+def test_what_a_thousand_fleets_have_in_common_is_kept_once():
+    """Each answer brings its own copy of every field name; caches would take twice the memory."""
+    texts = [json.dumps({"spec": {"serviceName": name, "policy": "Always"}}) for name in "ab"]
+
+    one, other = (share_text(json.loads(text)) for text in texts)
+
+    assert one["spec"]["policy"] is other["spec"]["policy"]
+    assert next(iter(one["spec"])) is next(iter(other["spec"]))
+
+
+@given(
+    st.recursive(
+        st.none() | st.integers() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_sharing_text_changes_no_value(value: Any):
+    """The cache is what plans rest on."""
+    shared = share_text(value)
+
+    assert shared == value

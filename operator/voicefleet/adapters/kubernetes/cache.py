@@ -4,6 +4,7 @@ A write's answer is remembered at once, so that the next cycle sees its own writ
 the watch is a moment behind. Versions only go forward: whatever arrives late is ignored.
 """
 
+import sys
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -16,6 +17,9 @@ from voicefleet.model.observed import Child
 T = TypeVar("T")
 
 FLEET_KIND = "VoiceFleet"
+
+SHARED_LENGTH_MAX = 63
+"""Labels, names and words; what is longer is a file or a sentence."""
 
 
 def fleet_key(namespace: str, name: str) -> ObjectKey:
@@ -42,6 +46,21 @@ def version_of(manifest: Manifest) -> int:
     return int(manifest["metadata"].get("resourceVersion", 0))
 
 
+def share_text(value: Any) -> Any:
+    """Return the same JSON in which every short text is kept in memory only once.
+
+    Each parsed answer brings its own copy of every field name and of every value that a
+    thousand fleets have in common: 13 KB for a child of 2 KB of JSON, 7 KB this way.
+    """
+    if isinstance(value, dict):
+        return {sys.intern(name): share_text(member) for name, member in value.items()}
+    if isinstance(value, list):
+        return [share_text(member) for member in value]
+    # `intern` takes no subclass of str, and long texts are seldom the same.
+    is_short = type(value) is str and len(value) <= SHARED_LENGTH_MAX
+    return sys.intern(value) if is_short else value
+
+
 def without_managed_fields(manifest: Manifest) -> Manifest:
     """Return the object without its field owners, which are a third of its size."""
     metadata = {k: v for k, v in manifest["metadata"].items() if k != "managedFields"}
@@ -53,7 +72,7 @@ def parse_child(manifest: Manifest) -> Child:
     owners = manifest["metadata"].get("managedFields") or ()
     return Child(
         key=key_of(manifest),
-        manifest=without_managed_fields(manifest),
+        manifest=share_text(without_managed_fields(manifest)),
         scaler_owns_replicas=any(map(_is_scaler_of_replicas, owners)),
     )
 
@@ -206,7 +225,7 @@ class FleetCache:
         """Keep a fleet if it is news; say whether anything but its version changed."""
         # The members of a list say neither; Events about the fleet need both.
         typed = {**body, "apiVersion": GROUP_VERSION, "kind": FLEET_KIND}
-        manifest = without_managed_fields(typed)
+        manifest: Manifest = share_text(without_managed_fields(typed))
         key = key_of(manifest)
         known = self._fleets.get(key)
         if known is not None and _is_same_life(known, manifest):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from voicefleet.adapters.kubernetes.cache import share_text
 from voicefleet.api import labels
 from voicefleet.manifests import Manifest
 from voicefleet.model.observed import Pod, PodTrouble, Tier
@@ -52,8 +53,8 @@ def parse_pod(manifest: Manifest) -> Pod | None:
         node=spec.get("nodeName", ""),
         owner_uid=str(_controller(metadata).get("uid", "")),
         grace_seconds=spec.get("terminationGracePeriodSeconds") or 0,
-        labels=pod_labels,
-        annotations=metadata.get("annotations") or {},
+        labels=share_text(pod_labels),
+        annotations=share_text(metadata.get("annotations") or {}),
         trouble=None if is_finished else _find_trouble(status),
     )
 
