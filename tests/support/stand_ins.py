@@ -88,11 +88,6 @@ class StandInWorkers:
         worker.raw = web.Response(status=status, text=text)
         worker.change()
 
-    def answer_in_chunks(self, ip: str, *, text: str) -> None:
-        """Let a worker answer without saying how long its answer is."""
-        self.answer_raw(ip, text=text)
-        self._workers[ip].raw.enable_chunked_encoding()
-
     def application(self) -> web.Application:
         """Return the server's routes."""
         application = web.Application()

@@ -19,7 +19,6 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 from pydantic.alias_generators import to_camel
 
 from voicefleet.adapters.bodies import host_of, read_body
-from voicefleet.adapters.kept_connection import KeptConnection, UnplainAnswerError
 from voicefleet.errors import UnavailableError
 from voicefleet.manifests import ObjectKey
 from voicefleet.model.observed import Pod, WorkerReport
@@ -198,44 +197,31 @@ class HttpWorkers:
         return f"http://{host_of(ip)}:{self._port}/voicefleet/{path}"
 
     async def _ask(self, ip: str, *, after: int | None, seconds: float) -> WorkerState:
-        url = self._url(ip, _state_path(after))
+        url = self._url(ip, "state" if after is None else f"state?after={after}")
         try:
             async with self._session.get(
                 url, timeout=aiohttp.ClientTimeout(total=seconds), allow_redirects=False
             ) as response:
                 body = await read_body(response, limit=BODY_BYTES_MAX)
+            return WorkerState.model_validate_json(body)
+        except ValidationError as error:
+            first = error.errors(include_input=False)[0]
+            field = ".".join(str(part) for part in first["loc"]) or "body"
+            raise UnavailableError(
+                f"{url}: {field}: {first['msg']}; this operator reads schema version 1"
+            ) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _unanswered(url, error) from error
-        return _parse_state(url, body)
-
-    async def _poll(self, line: KeptConnection, ip: str, *, after: int | None) -> WorkerState:
-        """Ask for the next state, over the worker's own connection where it can be read there."""
-        path = _state_path(after)
-        url = self._url(ip, path)
-        try:
-            body = await line.get(
-                ip, f"/voicefleet/{path}", seconds=POLL_SECONDS, limit=BODY_BYTES_MAX
-            )
-        except UnplainAnswerError:
-            return await self._ask(ip, after=after, seconds=POLL_SECONDS)
-        except (UnavailableError, TimeoutError, OSError) as error:
-            raise _unanswered(url, error) from error
-        return _parse_state(url, body)
 
     async def _poll_forever(self, fleet: ObjectKey, uid: str) -> None:
-        line = KeptConnection(self._port)
-        try:
-            await self._poll_over(line, fleet, uid)
-        finally:
-            line.close()
-
-    async def _poll_over(self, line: KeptConnection, fleet: ObjectKey, uid: str) -> None:
         version: int | None = None
         failures = 0
         while True:
             asked_at = self._clock.monotonic()
             try:
-                state = await self._poll(line, self._followed[uid].pod.ip, after=version)
+                state = await self._ask(
+                    self._followed[uid].pod.ip, after=version, seconds=POLL_SECONDS
+                )
             except UnavailableError as error:
                 failures += 1
                 version = None
@@ -297,21 +283,6 @@ def _cordoned_since(
 
 def _says_the_same(before: WorkerReport | None, after: WorkerReport) -> bool:
     return before is not None and replace(before, observed_at=after.observed_at) == after
-
-
-def _state_path(after: int | None) -> str:
-    return "state" if after is None else f"state?after={after}"
-
-
-def _parse_state(url: str, body: bytes) -> WorkerState:
-    try:
-        return WorkerState.model_validate_json(body)
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        field = ".".join(str(part) for part in first["loc"]) or "body"
-        raise UnavailableError(
-            f"{url}: {field}: {first['msg']}; this operator reads schema version 1"
-        ) from error
 
 
 def _unanswered(url: str, error: Exception) -> UnavailableError:

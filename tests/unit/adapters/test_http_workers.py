@@ -150,18 +150,6 @@ async def test_polls_ask_for_what_they_have_not_seen():
     assert asked == ["state", "state?after=2"]
 
 
-async def test_a_worker_whose_answer_has_no_length_is_followed_all_the_same():
-    """Its image may use a server of another make; unknown would mean busy for ever."""
-    async with workers_and_peer() as (workers, peer):
-        peer.answer_in_chunks(WORKER.ip, text=an_answer(active=2))
-        workers.follow(FLEET, [WORKER])
-        await eventually(lambda: workers.report(WORKER) is not None)
-        report = workers.report(WORKER)
-
-    assert report is not None
-    assert report.active == 2
-
-
 async def test_a_worker_that_ignores_long_polls_is_asked_seldom():
     """It answers at once for ever; asking again at once would melt both."""
     async with workers_and_peer() as (workers, peer):
