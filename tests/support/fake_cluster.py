@@ -54,6 +54,7 @@ class FakeCluster:
     def __init__(self, on_change: Callable[[ObjectKey], None] = lambda _: None) -> None:
         self.writes: list[str] = []
         """Every write that took effect, as "verb kind/name"."""
+        self._is_own_write = False
         self._on_change = on_change
         self._objects: dict[ObjectKey, Stored] = {}
         self._remembered: dict[ObjectKey, ObjectKey] = {}
@@ -287,7 +288,10 @@ class FakeCluster:
     ) -> None:
         self._raise_fault(verb, after=False)
         if has_effect:
+            # The real cache learns from the answer, so an own write wakes nobody.
+            self._is_own_write = True
             act()
+            self._is_own_write = False
             self.writes.append(f"{verb} {key}")
         self._raise_fault(verb, after=True)
 
@@ -307,9 +311,13 @@ class FakeCluster:
             metadata["generation"] += 1
         self._tell(stored)
         if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
+            # The end of a fleet is told by kopf, whoever let it go.
+            self._is_own_write = self._is_own_write and key.kind != "VoiceFleet"
             self.remove(key)
 
     def _tell(self, stored: Stored) -> None:
+        if self._is_own_write:
+            return
         if stored.manifest["kind"] == "VoiceFleet":
             self._on_change(key_of(stored.manifest))
         elif (fleet := fleet_of(stored.manifest)) is not None:

@@ -5,6 +5,7 @@ Called by `shell/crew` for every fleet that the queue hands out.
 """
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,7 +31,7 @@ from voicefleet.shell.meter import Meter
 from voicefleet.shell.observe import Observer
 from voicefleet.shell.queue import WorkQueue
 from voicefleet.shell.removals import note_removals, verify_removals
-from voicefleet.shell.report import Reporter
+from voicefleet.shell.report import SECOND_LOOK_SECONDS, Reporter
 from voicefleet.shell.stalled import stall_status
 
 logger = logging.getLogger(__name__)
@@ -195,6 +196,9 @@ class Reconciler:
         )
         status = self._planner.report(fleet, observed, outcome, cycle.now)
         rest = await reporter.report(cycle.body, status, memory, key=cycle.key)
+        if carried.done:
+            # Our own writes are no event to us, and what they make possible must not wait for one.
+            rest = min(SECOND_LOOK_SECONDS, math.inf if rest is None else rest)
         self._wake(cycle.key, plan.wake_after, rest)
         self._settle(cycle, carried)
         return Ended.CHANGED if carried.done else Ended.QUIET

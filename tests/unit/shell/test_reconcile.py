@@ -1,7 +1,7 @@
 """Whole cycles on fakes: what an author sees after `kubectl apply`, and after trouble."""
 
 import logging
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -15,7 +15,7 @@ from voicefleet.model.plan import Plan
 from voicefleet.planning import plan_fleet
 from voicefleet.settings import Platform
 from voicefleet.shell.reconcile import Planner
-from voicefleet.shell.report import STATUS_INTERVAL_SECONDS
+from voicefleet.shell.report import SECOND_LOOK_SECONDS, STATUS_INTERVAL_SECONDS
 
 SERVICE = ObjectKey("Service", NAMESPACE, "interviews-media")
 
@@ -424,3 +424,18 @@ async def test_a_worker_that_does_not_answer_its_cordon_is_told_again():
     shell.workers.answer(silent)
     await shell.settle(90)
     assert silent.name not in {pod.name for pod in agents_pods(shell)}
+
+
+async def test_whatever_a_cycle_wrote_is_looked_at_again():
+    """Our own writes are no event to us; what they allow would wait for the next resync."""
+    shell = Shell()
+    key = await shell.apply(a_fleet_body())
+    shell.workers.answer(agents_pods(shell)[0], active=1)
+    shell.clock.advance(timedelta(seconds=SECOND_LOOK_SECONDS))
+    while (waiting := shell.queue.take()) is not None:
+        shell.queue.done(waiting)
+
+    await shell.cycle(key)
+
+    shell.clock.advance(timedelta(seconds=SECOND_LOOK_SECONDS))
+    assert shell.queue.take() == key
