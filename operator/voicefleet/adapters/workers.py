@@ -282,7 +282,13 @@ def _cordoned_since(
 
 
 def _says_the_same(before: WorkerReport | None, after: WorkerReport) -> bool:
-    return before is not None and replace(before, observed_at=after.observed_at) == after
+    """Say whether an answer is no news; one that ends a silence is, whatever it says.
+
+    A cycle in the silence took the worker to be busy, and nothing else would correct that.
+    """
+    if before is None or not before.is_fresh(after.observed_at):
+        return False
+    return replace(before, observed_at=after.observed_at) == after
 
 
 def _unanswered(url: str, error: Exception) -> UnavailableError:

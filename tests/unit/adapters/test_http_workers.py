@@ -5,6 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from voicefleet.adapters.clock import SystemClock
 from voicefleet.adapters.workers import BODY_BYTES_MAX, HttpWorkers
 from voicefleet.errors import UnavailableError
 from voicefleet.manifests import ObjectKey
-from voicefleet.model.observed import Tier
+from voicefleet.model.observed import REPORT_AGE_MAX, Tier
 
 FLEET = ObjectKey("VoiceFleet", "calls", "interviews")
 WORKER = a_running(Tier.AGENTS, 1)
@@ -169,3 +170,21 @@ async def test_a_pod_without_an_address_or_a_running_container_is_not_asked():
         await asyncio.sleep(0.05)
 
     assert peer.requests == []
+
+
+async def test_the_same_word_after_a_silence_wakes_the_fleet():
+    """A cycle in the silence marked the worker busy; nobody else would take that back."""
+    clock, wakes, peer = FakeClock(), list[ObjectKey](), StandInWorkers(TOKEN)
+    peer.answer_raw(WORKER.ip, text=an_answer())
+    async with (
+        listening(peer.application(), [WORKER.ip]) as port,
+        HttpWorkers(clock=clock, wake=wakes.append, jitter=lambda: 0.0, port=port) as workers,
+    ):
+        workers.follow(FLEET, [WORKER])
+        await eventually(lambda: wakes)
+        wakes.clear()
+
+        clock.advance(REPORT_AGE_MAX + timedelta(seconds=1))
+
+        await eventually(lambda: wakes)
+    assert wakes == [FLEET]
