@@ -23,7 +23,7 @@ pytestmark = [
 
 PLAIN, EVERYTHING = COMBINATIONS[0], COMBINATIONS[-1]
 
-SEEDS = range(24)
+SEEDS = range(12)
 """Of the histories that every run repeats."""
 
 FOUND = (
@@ -69,7 +69,7 @@ async def test_histories_of_fixed_seeds_converge(arena: Arena):
     verdicts = await _judge(arena, histories)
 
     struck = {fault.kind for verdict in verdicts for fault in verdict.fired}
-    assert len(struck) >= len(FaultKind) - 3, "hardly any kind of fault has struck"
+    assert len(struck) >= len(FaultKind) // 2, "hardly any kind of fault has struck"
 
 
 async def test_histories_that_failed_once_converge(arena: Arena):
@@ -81,8 +81,8 @@ async def test_histories_that_failed_once_converge(arena: Arena):
 
 async def test_a_crash_after_any_write_converges(arena: Arena):
     """A node dies without asking which write was the last one."""
-    histories = crash_histories(Scenario.CREATE, EVERYTHING, writes=48, every=12)
+    histories = crash_histories(Scenario.CREATE, EVERYTHING, writes=36, every=6)
 
     verdicts = await _judge(arena, list(histories))
 
-    assert sum(len(verdict.fired) for verdict in verdicts) >= 30
+    assert sum(len(verdict.fired) for verdict in verdicts) >= 24
