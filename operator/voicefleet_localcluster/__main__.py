@@ -14,7 +14,7 @@ from voicefleet_localcluster.errors import LocalClusterError
 from voicefleet_localcluster.layout import cluster_names, layout_of
 from voicefleet_localcluster.options import ClusterOptions
 from voicefleet_localcluster.progress import Progress, on_terminal
-from voicefleet_localcluster.targets import ALL_PROGRAMS, CLUSTER_PROGRAMS
+from voicefleet_localcluster.targets import ALL_PROGRAMS
 
 DEFAULTS = ClusterOptions()
 NODE_KINDS = 3
@@ -60,7 +60,7 @@ def build_parser() -> argparse.ArgumentParser:
         )
     programs = subparsers.add_parser("binaries", help="make sure that the programs are there")
     programs.add_argument(
-        "programs", nargs="*", metavar="PROGRAM", help=f"some of: {', '.join(ALL_PROGRAMS)}"
+        "programs", nargs="*", metavar="PROGRAM", help=f"some of {', '.join(ALL_PROGRAMS)}; all without one"
     )
     return parser
 
@@ -101,7 +101,7 @@ def _run(chosen: argparse.Namespace, progress: Progress) -> int:
             print(LocalCluster.find(chosen.name).kubeconfig)
             return 0
         case _:
-            wanted = chosen.programs or CLUSTER_PROGRAMS
+            wanted = chosen.programs or ALL_PROGRAMS
             for name, path in binaries.ensure_programs(wanted, progress).items():
                 progress.say(f"✓ {name:<26} {path}")
             return 0
