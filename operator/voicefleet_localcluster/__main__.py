@@ -60,7 +60,10 @@ def build_parser() -> argparse.ArgumentParser:
         )
     programs = subparsers.add_parser("binaries", help="make sure that the programs are there")
     programs.add_argument(
-        "programs", nargs="*", metavar="PROGRAM", help=f"some of {', '.join(ALL_PROGRAMS)}; all without one"
+        "programs",
+        nargs="*",
+        metavar="PROGRAM",
+        help=f"of {', '.join(ALL_PROGRAMS)}; none: all",
     )
     return parser
 
