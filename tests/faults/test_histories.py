@@ -44,13 +44,13 @@ REPLAY = os.environ.get("VOICEFLEET_FAULT_HISTORY", "")
 
 
 async def _judge(arena: Arena, histories: list[History]) -> list[Verdict]:
-    """Judge histories; those that fail are cut down to their shortest form before told."""
+    """Judge histories; one that is replayed by hand is cut down to its shortest form as well."""
     verdicts = await arena.judge(histories)
     failed = [verdict for verdict in verdicts if verdict.failures]
+    if failed and REPLAY:
+        failed.append(await arena.shrink(failed[0]))
     if failed:
-        shortest = await arena.shrink(failed[0])
-        told = "\n".join(map(str, failed))
-        pytest.fail(f"{told}\n\nthe first of them, cut down:\n{shortest}", pytrace=False)
+        pytest.fail("\n".join(map(str, failed)), pytrace=False)
     return verdicts
 
 
