@@ -116,6 +116,7 @@ async def live_create(life: Life) -> None:
     """Create a fleet and wait until it is Ready."""
     await life.mirror.create(life.manifest())
     await life.settled("Ready after its creation", workers=2)
+    await life.until("no idle worker is marked as busy", lambda: not _marked_busy(life))
 
 
 async def live_rollout(life: Life) -> None:
