@@ -55,8 +55,8 @@ def test_pods_that_fit_no_node_are_named(api: Api, operator, namespace: str):
     """`Pending` says nothing; which pods, how many and why does."""
     api.create(a_fleet_manifest(namespace, nodeSelector={"disk": "none-such"}))
 
-    found = eventually("unschedulable", lambda: _says(api, namespace, "Unschedulable"), seconds=30)
-    assert "2" in found["message"]
+    found = eventually("both are counted", lambda: _unplaced(api, namespace, "2 pods"), seconds=30)
+    assert found["status"] == "False"
 
 
 def test_a_name_that_belongs_to_somebody_else_is_left_alone(api: Api, operator, namespace: str):
@@ -93,6 +93,11 @@ def test_a_fleet_in_trouble_does_not_hold_up_another(api: Api, operator, new_nam
         lambda: is_settled(api.get("VoiceFleet", well, "interviews")),
         seconds=40,
     )
+
+
+def _unplaced(api: Api, namespace: str, count: str) -> Manifest | None:
+    found = _says(api, namespace, "Unschedulable")
+    return found if found and count in found["message"] else None
 
 
 def _stalled(api: Api, namespace: str, reason: str) -> Manifest | None:
