@@ -21,7 +21,7 @@ from pydantic.alias_generators import to_camel
 from voicefleet.adapters.bodies import host_of, read_body
 from voicefleet.errors import UnavailableError
 from voicefleet.manifests import ObjectKey
-from voicefleet.model.observed import Pod, WorkerReport
+from voicefleet.model.observed import START_PRECISION, Pod, WorkerReport
 from voicefleet.ports import Clock
 
 logger = logging.getLogger(__name__)
@@ -232,8 +232,15 @@ class HttpWorkers:
             failures = 0
             is_unchanged = state.state_version == version
             version = state.state_version
-            before = self._followed[uid].report
-            if not _says_the_same(before, self._note(uid, state)):
+            followed = self._followed[uid]
+            before = followed.report
+            after = self._note(uid, state)
+            if not followed.pod.has_run_since(after.observed_at):
+                # Too young to be believed; the long poll's 5 s would be a long time to be unknown.
+                version = None
+                await asyncio.sleep(START_PRECISION.total_seconds())
+                continue
+            if not _says_the_same(before, after, followed.pod):
                 self._wake(fleet)
             await self._pause(asked_at, is_unchanged=is_unchanged)
 
@@ -281,12 +288,15 @@ def _cordoned_since(
     return (before.cordoned_since if before else None) or now
 
 
-def _says_the_same(before: WorkerReport | None, after: WorkerReport) -> bool:
-    """Say whether an answer is no news; one that ends a silence is, whatever it says.
+def _says_the_same(before: WorkerReport | None, after: WorkerReport, pod: Pod) -> bool:
+    """Say whether an answer is no news; the first that is believed is, whatever it says.
 
-    A cycle in the silence took the worker to be busy, and nothing else would correct that.
+    A cycle took the worker to be busy while it was silent, or while all it had said might have
+    come from before its container's start; nothing else would correct that.
     """
     if before is None or not before.is_fresh(after.observed_at):
+        return False
+    if not pod.has_run_since(before.observed_at):
         return False
     return replace(before, observed_at=after.observed_at) == after
 

@@ -17,7 +17,7 @@ from voicefleet.adapters.clock import SystemClock
 from voicefleet.adapters.workers import BODY_BYTES_MAX, HttpWorkers
 from voicefleet.errors import UnavailableError
 from voicefleet.manifests import ObjectKey
-from voicefleet.model.observed import REPORT_AGE_MAX, Tier
+from voicefleet.model.observed import REPORT_AGE_MAX, START_PRECISION, Tier
 
 FLEET = ObjectKey("VoiceFleet", "calls", "interviews")
 WORKER = a_running(Tier.AGENTS, 1)
@@ -185,6 +185,49 @@ async def test_the_same_word_after_a_silence_wakes_the_fleet():
         wakes.clear()
 
         clock.advance(REPORT_AGE_MAX + timedelta(seconds=1))
+
+        await eventually(lambda: wakes)
+    assert wakes == [FLEET]
+
+
+async def test_a_worker_too_young_to_be_believed_is_asked_again_soon():
+    """Its start is cut to the second, so its first words may be an earlier process's.
+
+    Nobody believes them; the same words a second later are news, and no resync brings them.
+    """
+    clock, wakes, peer = FakeClock(), list[ObjectKey](), StandInWorkers(TOKEN)
+    peer.answer(WORKER.ip)
+    young = replace(WORKER, started_at=clock.now())
+    async with (
+        listening(peer.application(), [WORKER.ip]) as port,
+        HttpWorkers(clock=clock, wake=wakes.append, jitter=lambda: 0.0, port=port) as workers,
+    ):
+        workers.follow(FLEET, [young])
+        await eventually(lambda: workers.report(young))
+        woken_by_what_nobody_believes = list(wakes)
+
+        clock.advance(START_PRECISION)
+
+        await eventually(lambda: wakes)
+    assert woken_by_what_nobody_believes == []
+    assert wakes == [FLEET]
+
+
+async def test_the_same_word_after_a_restart_wakes_the_fleet():
+    """The cycle that saw the restart made the worker unknown; its new word must end that."""
+    clock, wakes, peer = FakeClock(), list[ObjectKey](), StandInWorkers(TOKEN)
+    peer.answer(WORKER.ip)
+    async with (
+        listening(peer.application(), [WORKER.ip]) as port,
+        HttpWorkers(clock=clock, wake=wakes.append, jitter=lambda: 0.0, port=port) as workers,
+    ):
+        workers.follow(FLEET, [WORKER])
+        await eventually(lambda: wakes)
+        wakes.clear()
+
+        clock.advance(START_PRECISION)
+        workers.follow(FLEET, [replace(WORKER, started_at=clock.now())])
+        clock.advance(START_PRECISION)
 
         await eventually(lambda: wakes)
     assert wakes == [FLEET]
