@@ -275,11 +275,13 @@ def report_fleet(
 def join_plans(*plans: Plan) -> Plan:
     """Return one plan that does the given ones in their order."""
     waits = [plan.wake_after for plan in plans if plan.wake_after is not None]
+    memories = [plan.memory for plan in plans if plan.memory is not None]
     return Plan(
         tuple(step for plan in plans for step in plan.steps),
         tuple(decision for plan in plans for decision in plan.decisions),
         min(waits, default=None),
         {subject: note for plan in plans for subject, note in plan.notes.items()},
+        {name: part for memory in memories for name, part in memory.items()} if memories else None,
     )
 
 

@@ -11,8 +11,11 @@ from typing import Protocol
 
 from voicefleet.api.reasons import Reason
 from voicefleet.manifests import Manifest, ObjectKey
+from voicefleet.model.fleet import Fleet
 from voicefleet.model.observed import Child, Pod, ServerReport, WorkerReport
 from voicefleet.model.plan import MarkPod, SecretPurpose
+from voicefleet.model.signal import Signals
+from voicefleet.model.surge import Surge
 
 
 class Clock(Protocol):
@@ -120,6 +123,31 @@ class MediaServers(Protocol):
 
     def report(self, pod: Pod) -> ServerReport | None:
         """Return the newest reading, or None if there is none."""
+        ...
+
+
+class MetricsProvider(Protocol):
+    """Percentiles, GPU use and queues of one fleet, from a system that stores metrics."""
+
+    def signals(self, fleet: Fleet) -> Signals:
+        """Return the newest values of a fleet, each with its own time; never waits.
+
+        Asking for a fleet begins to follow it: its values are read again every few seconds in
+        the background, and a change that may matter wakes the fleet. What could not be read
+        is absent, with the cause in `faults`. Never raises.
+        """
+        ...
+
+    def forget(self, key: ObjectKey) -> None:
+        """Stop following a fleet."""
+        ...
+
+
+class Surges(Protocol):
+    """The SurgePlans and bookings about a fleet, from a cache."""
+
+    def find(self, key: ObjectKey, now: datetime) -> tuple[Surge, ...]:
+        """Return the occurrences that lie between a day ago and a day ahead; never waits."""
         ...
 
 

@@ -8,8 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from voicefleet.manifests import Manifest, ObjectKey
+from voicefleet.model.signal import Signals
+from voicefleet.model.surge import Surge
 
 REPORT_AGE_MAX = timedelta(seconds=10)
 """Older than this, a worker's own count is history (the law of two-phase removal)."""
@@ -131,6 +134,8 @@ class WorkerReport:
     cordoned_since: datetime | None = None
     """When this operator first saw it cordoned; None while it takes sessions."""
     oldest_session_started_at: datetime | None = None
+    session_starts: tuple[datetime, ...] = ()
+    """When each running session began, by the worker's clock; arrivals are counted from them."""
 
     def is_fresh(self, now: datetime) -> bool:
         """Whether it may still be believed about being empty."""
@@ -143,6 +148,8 @@ class ServerReport:
 
     observed_at: datetime
     rooms: int
+    participants: int | None = None
+    """Connections: two per session, and those who listen; None where it does not say."""
     empty_since: datetime | None = None
     """First of the unbroken row of zero readings; None while a room exists."""
 
@@ -172,6 +179,12 @@ class Observed:
     is_namespace_terminating: bool = False
     secrets_due: bool = False
     """Whether this cycle posts the generated Secrets: they can be created, never read."""
+    signals: Signals = field(default_factory=Signals)
+    """What the metrics provider said; empty where there is none, or it does not answer."""
+    surges: tuple[Surge, ...] = ()
+    """Announced demand whose time is near, resolved for this moment."""
+    memory: Mapping[str, Any] = field(default_factory=dict)
+    """What the last plan wanted remembered, as JSON; empty where it was lost."""
 
     def report_of_worker(self, pod: Pod) -> WorkerReport | None:
         """Return what this very process of the worker last said, however old."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from typing import Any
 
 from voicefleet.manifests import Manifest, ObjectKey
 from voicefleet.model.decision import Decision
@@ -146,3 +147,5 @@ class Plan:
     """When to look again although nothing may have changed (a settle time, a drain)."""
     notes: Mapping[str, str] = field(default_factory=dict)
     """What was wanted and not done, by subject, with the reason; shown, not applied."""
+    memory: Mapping[str, Any] | None = None
+    """What the next plan must know, as JSON of bounded size; None where nothing changed."""
