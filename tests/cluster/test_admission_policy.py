@@ -260,7 +260,7 @@ def test_a_fleet_can_be_deleted_by_an_author_who_lost_the_right(
     orphaned_fleet.api.delete("VoiceFleet", namespace, "mine")
     patch(operator_api, namespace, {"metadata": {"finalizers": []}})
 
-    eventually("it is gone", lambda: api.find("VoiceFleet", namespace, "mine") is None)
+    assert eventually("it is gone", lambda: api.find("VoiceFleet", namespace, "mine") is None)
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def test_a_deleted_idle_fleet_leaves_nothing(api: Api, operator, namespace: str)
     api.delete("VoiceFleet", namespace, "interviews")
 
     eventually("the fleet is gone", lambda: _is_gone(api, namespace), seconds=60)
-    eventually("nothing is left", lambda: _nothing_left(api, namespace), seconds=30)
+    assert eventually("nothing is left", lambda: _nothing_left(api, namespace), seconds=30)
 
 
 def test_a_deleted_fleet_waits_for_its_calls(api: Api, operator, world, namespace: str):
@@ -63,7 +63,7 @@ def test_deletion_policy_now_does_not_wait(api: Api, operator, world, namespace:
 
     api.delete("VoiceFleet", namespace, "interviews")
 
-    eventually("the fleet is gone", lambda: _is_gone(api, namespace), seconds=15)
+    assert eventually("the fleet is gone", lambda: _is_gone(api, namespace), seconds=15)
 
 
 def test_deleting_the_namespace_is_not_held_up(api: Api, operator, world, namespace: str):
@@ -73,7 +73,7 @@ def test_deleting_the_namespace_is_not_held_up(api: Api, operator, world, namesp
 
     api.delete("Namespace", "", namespace)
 
-    eventually(
+    assert eventually(
         "the namespace is gone", lambda: api.find("Namespace", "", namespace) is None, seconds=60
     )
 
@@ -85,7 +85,7 @@ def test_a_paused_fleet_can_be_deleted(api: Api, operator, namespace: str):
 
     api.delete("VoiceFleet", namespace, "interviews")
 
-    eventually("the fleet is gone", lambda: _is_gone(api, namespace), seconds=60)
+    assert eventually("the fleet is gone", lambda: _is_gone(api, namespace), seconds=60)
 
 
 def _marked_busy(api: Api, namespace: str, pod: str) -> bool:

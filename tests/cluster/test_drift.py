@@ -60,7 +60,7 @@ def test_every_child_without_its_owner_gets_it_back(api: Api, namespace: str, ch
         if kind != "Secret":
             api.patch(kind, namespace, name, {"metadata": {"ownerReferences": None}})
 
-    eventually(
+    assert eventually(
         "owners are back",
         lambda: all(
             child["metadata"].get("ownerReferences")
@@ -112,7 +112,7 @@ def test_workers_added_by_hand_leave_again_one_by_one(api: Api, namespace: str, 
 
     api.patch("ReplicaSet", namespace, name, {"spec": {"replicas": 4}})
 
-    eventually(
+    assert eventually(
         "2 workers again",
         lambda: api.get("ReplicaSet", namespace, name)["spec"]["replicas"] == 2,
         seconds=60,

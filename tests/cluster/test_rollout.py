@@ -47,7 +47,7 @@ def test_a_new_image_replaces_idle_workers(api: Api, operator, world, namespace:
         ),
         seconds=60,
     )
-    eventually("Ready", lambda: _settled(api, namespace), seconds=30)
+    assert eventually("Ready", lambda: _settled(api, namespace), seconds=30)
 
 
 def test_a_new_image_never_touches_a_busy_worker(api: Api, operator, world, namespace: str):

@@ -88,7 +88,7 @@ def test_a_fleet_in_trouble_does_not_hold_up_another(api: Api, operator, new_nam
 
     api.create(a_fleet_manifest(well))
 
-    eventually(
+    assert eventually(
         "the other is Ready",
         lambda: is_settled(api.get("VoiceFleet", well, "interviews")),
         seconds=40,
