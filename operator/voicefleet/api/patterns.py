@@ -23,6 +23,8 @@ PUBLIC_URL = (
     r"^wss?://[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
     r"(:[1-9][0-9]{0,4})?(/[-a-z0-9._/]*)?$"
 )
+TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+TIME_ZONE = r"^[A-Z][A-Za-z0-9_+-]*(/[A-Za-z][A-Za-z0-9_+-]*){0,2}$"
 
 PATTERN_MEANINGS = {
     DNS_LABEL: "must be lower-case letters, digits and `-`, with a letter or digit at both ends",
@@ -44,5 +46,7 @@ PATTERN_MEANINGS = {
         "must be a lower-case address such as wss://media.example.com, "
         "without user, query or fragment"
     ),
+    TIME_OF_DAY: "must be a time of day with two digits each, from 00:00 to 23:59",
+    TIME_ZONE: "must be a time zone of the IANA database such as Europe/Berlin, or UTC",
 }
 """What each pattern allows; a test proves that no pattern of the API is without words."""

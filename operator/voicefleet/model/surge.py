@@ -28,5 +28,7 @@ class Surge:
     inhibit_scale_down: bool = False
     """Whether no worker is taken away while it lasts, glide included."""
     priority: int = 0
-    """Of overlapping windows that contradict each other the higher one counts; floors add up
-    never, the largest wins."""
+    """While a window lasts, windows of the same plan with a lower one do not count. Between
+    plans it means nothing: there the largest floor wins. Floors never add up."""
+    is_booked: bool = False
+    """Made of bookings, which the windows of their plan neither outrank nor are outranked by."""
