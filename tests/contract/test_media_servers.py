@@ -22,8 +22,8 @@ class Studio(Protocol):
     servers: MediaServers
     clock: FakeClock
 
-    def answer(self, pod: Pod, *, rooms: int) -> None:
-        """Let the server hold this many rooms."""
+    def answer(self, pod: Pod, *, rooms: int, participants: int = 7) -> None:
+        """Let the server hold this many rooms and participants."""
         ...
 
     def silence(self, pod: Pod) -> None:
@@ -38,9 +38,9 @@ class FakeStudio:
         self.clock = FakeClock()
         self.servers = FakeMediaServers(self.clock)
 
-    def answer(self, pod: Pod, *, rooms: int) -> None:
-        """Let the server hold this many rooms."""
-        self.servers.answer(pod, rooms=rooms)
+    def answer(self, pod: Pod, *, rooms: int, participants: int = 7) -> None:
+        """Let the server hold this many rooms and participants."""
+        self.servers.answer(pod, rooms=rooms, participants=participants)
 
     def silence(self, pod: Pod) -> None:
         """Let the server give no proper answer."""
@@ -57,9 +57,9 @@ class HttpStudio:
         self.clock = clock
         self._peer = peer
 
-    def answer(self, pod: Pod, *, rooms: int) -> None:
-        """Let the server hold this many rooms."""
-        self._peer.answer(pod.ip, rooms=rooms)
+    def answer(self, pod: Pod, *, rooms: int, participants: int = 7) -> None:
+        """Let the server hold this many rooms and participants."""
+        self._peer.answer(pod.ip, rooms=rooms, participants=participants)
 
     def silence(self, pod: Pod) -> None:
         """Let the server give no proper answer."""
@@ -88,6 +88,16 @@ async def test_a_server_says_how_many_rooms_it_holds(studio: Studio):
 
     assert report is not None
     assert (report.rooms, report.empty_since, report.observed_at) == (3, None, studio.clock.now())
+
+
+async def test_a_server_says_how_many_participants_it_carries(studio: Studio):
+    """Servers are added by their connections, and a session has at least two."""
+    studio.answer(SERVER, rooms=3, participants=8)
+
+    report = await studio.servers.read(SERVER)
+
+    assert report is not None
+    assert report.participants == 8
 
 
 async def test_a_server_that_does_not_answer_has_no_count(studio: Studio):

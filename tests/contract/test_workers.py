@@ -1,6 +1,7 @@
 """What removals rest on: a worker's own word, on the fake and over HTTP."""
 
 from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import pytest
@@ -18,6 +19,7 @@ from voicefleet.ports import Workers
 TOKEN = "a-fleets-worker-token"
 FLEET = ObjectKey("VoiceFleet", "calls", "interviews")
 OTHER_FLEET = ObjectKey("VoiceFleet", "calls", "surveys")
+MINUTE = timedelta(minutes=1)
 ONE, TWO = a_running(Tier.AGENTS, 1), a_running(Tier.AGENTS, 2)
 
 
@@ -33,6 +35,10 @@ class Crew(Protocol):
 
     def silence(self, pod: Pod) -> None:
         """Let a worker give no proper answer from now on."""
+        ...
+
+    def sessions_begun_at(self, *starts: datetime) -> dict[str, Any]:
+        """Return what `answer` takes for sessions that began then."""
         ...
 
 
@@ -51,6 +57,10 @@ class FakeCrew:
         """Let a worker give no proper answer from now on."""
         self.workers.silence(pod)
 
+    def sessions_begun_at(self, *starts: datetime) -> dict[str, Any]:
+        """Return what `answer` takes for sessions that began then."""
+        return {"session_starts": starts}
+
 
 class HttpCrew:
     """Workers behind HTTP."""
@@ -67,6 +77,10 @@ class HttpCrew:
     def silence(self, pod: Pod) -> None:
         """Let a worker give no proper answer from now on."""
         self._peer.answer_raw(pod.ip, status=503)
+
+    def sessions_begun_at(self, *starts: datetime) -> dict[str, Any]:
+        """Return what `answer` takes for sessions that began then."""
+        return {"sessions": [{"startedAt": start.isoformat()} for start in starts]}
 
 
 @pytest.fixture(params=["fake", "http"])
@@ -164,6 +178,17 @@ async def test_a_direct_read_does_not_wait_for_a_change(crew: Crew):
     assert first is not None
     assert second is not None
     assert second.observed_at >= first.observed_at
+
+
+async def test_a_worker_says_when_its_sessions_began(crew: Crew):
+    """Arrivals are counted from these starts, and the forecast from arrivals."""
+    began = datetime.fromisoformat("2026-01-05T09:12:30+00:00")
+    crew.answer(ONE, active=2, **crew.sessions_begun_at(began + MINUTE, began))
+
+    report = await crew.workers.read(ONE)
+
+    assert report is not None
+    assert report.session_starts == (began, began + MINUTE)
 
 
 async def test_an_unfollowed_worker_can_still_be_read(crew: Crew):

@@ -63,6 +63,7 @@ class FakeWorker:
     revision: str = ""
     is_cordoned: bool = False
     oldest_session_started_at: datetime | None = None
+    session_starts: tuple[datetime, ...] = ()
     is_silent: bool = False
     ip: str = ""
 
@@ -160,6 +161,7 @@ class FakeWorkers:
             is_cordoned=worker.is_cordoned,
             cordoned_since=since if worker.is_cordoned else None,
             oldest_session_started_at=worker.oldest_session_started_at,
+            session_starts=tuple(sorted(worker.session_starts)),
         )
         if uid in self._followed:
             self._reports[uid] = report
@@ -172,11 +174,13 @@ class FakeMediaServers:
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
         self._rooms: dict[str, int] = {}
+        self._participants: dict[str, int] = {}
         self._reports: dict[str, ServerReport] = {}
 
-    def answer(self, pod: Pod, *, rooms: int) -> None:
-        """Let a server hold this many rooms."""
+    def answer(self, pod: Pod, *, rooms: int, participants: int = 7) -> None:
+        """Let a server hold this many rooms and participants."""
         self._rooms[pod.uid] = rooms
+        self._participants[pod.uid] = participants
 
     def silence(self, pod: Pod) -> None:
         """Let a server answer nothing any more."""
@@ -191,7 +195,12 @@ class FakeMediaServers:
             return None
         rooms, now = self._rooms[pod.uid], self._clock.now()
         since = (known.empty_since if known else None) or now
-        report = ServerReport(now, rooms, empty_since=None if rooms else since)
+        report = ServerReport(
+            observed_at=now,
+            rooms=rooms,
+            participants=self._participants[pod.uid],
+            empty_since=None if rooms else since,
+        )
         self._reports[pod.uid] = report
         return report
 

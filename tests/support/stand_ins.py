@@ -145,13 +145,13 @@ class StandInServers:
     def __init__(self) -> None:
         self._texts: dict[str, str] = {}
 
-    def answer(self, ip: str, *, rooms: int) -> None:
-        """Let a server hold this many rooms."""
+    def answer(self, ip: str, *, rooms: int, participants: int = 7) -> None:
+        """Let a server hold this many rooms and participants."""
         self.answer_raw(
             ip,
             "# TYPE livekit_room_total gauge\n"
             f'livekit_room_total{{node_id="ND_a",node_type="SERVER"}} {rooms}\n'
-            'livekit_participant_total{node_id="ND_a",node_type="SERVER"} 7\n',
+            f'livekit_participant_total{{node_id="ND_a",node_type="SERVER"}} {participants}\n',
         )
 
     def answer_raw(self, ip: str, text: str) -> None:

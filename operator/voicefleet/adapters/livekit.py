@@ -1,13 +1,13 @@
-"""The media servers' own counters: how many rooms a LiveKit server holds, and since when none.
+"""The media servers' own counters: rooms and connections of a LiveKit server, since when none.
 
 Read from the server's Prometheus endpoint at the pod's own address, because a server is
 only removed on its own word; a scrape that went through somebody else may be old.
 """
 
 import logging
-import math
 import re
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Self
 
@@ -26,9 +26,9 @@ METRICS_PORT = 6789
 BODY_BYTES_MAX = 1024 * 1024
 """A server with hundreds of rooms answers some 100 KB."""
 
-ROOMS_MAX = 100_000
-"""Rooms that one server may claim; it carries at most 5,000 connections. A larger number is no
-count: it fits into no status, and then nothing would be reported at all."""
+COUNT_MAX = 100_000
+"""Rooms or participants that one server may claim; it carries at most 5,000 connections. A larger
+number is no count: it fits into no status, and then nothing would be reported at all."""
 
 READ_SECONDS = 2.0
 """An answer takes milliseconds; a server that hangs must not hold up its fleet's cycle."""
@@ -36,10 +36,22 @@ READ_SECONDS = 2.0
 REPORT_KEPT = timedelta(hours=1)
 """A reading this old belongs to a server that is gone."""
 
-ROOMS_LINE = re.compile(
-    r"^livekit_room_total(?:\{.*\})?[ \t]+(\S+)(?:[ \t]+-?\d+)?[ \t]*$", re.MULTILINE
+ROOMS, PARTICIPANTS = "livekit_room_total", "livekit_participant_total"
+"""Gauges of livekit-server: rooms that it holds, and who is connected to them."""
+
+SAMPLE_LINE = re.compile(
+    rf"^({ROOMS}|{PARTICIPANTS})(?:\{{.*\}})?[ \t]+(\S+)(?:[ \t]+-?\d+)?[ \t]*$", re.MULTILINE
 )
-"""A sample of the room gauge: name, labels (node id and type), value, perhaps a time."""
+"""A sample of one of them: name, labels (node id and type), value, perhaps a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCounts:
+    """What one answer of a server says."""
+
+    rooms: int
+    participants: int | None
+    """None where the server does not say it in a form that can be read."""
 
 
 class PrometheusMediaServers:
@@ -76,28 +88,28 @@ class PrometheusMediaServers:
         A failed reading breaks the row of zero readings: nobody knows what happened then.
         """
         try:
-            rooms = await self._ask(pod.ip)
+            counts = await self._ask(pod.ip)
         except UnavailableError as error:
             logger.debug("%s", error)
             if known := self._reports.get(pod.uid):
                 self._reports[pod.uid] = replace(known, empty_since=None)
             return None
-        return self._note(pod.uid, rooms)
+        return self._note(pod.uid, counts)
 
     def report(self, pod: Pod) -> ServerReport | None:
         """Return the newest reading, or None if there is none."""
         return self._reports.get(pod.uid)
 
-    async def _ask(self, ip: str) -> int:
+    async def _ask(self, ip: str) -> ServerCounts:
         url = f"http://{host_of(ip)}:{self._port}/metrics"
         try:
             async with self._session.get(url, allow_redirects=False) as response:
                 body = await read_body(response, limit=BODY_BYTES_MAX)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UnavailableError(f"{url}: no answer: {type(error).__name__}") from error
-        return parse_rooms(body.decode(errors="replace"), source=url)
+        return parse_counts(body.decode(errors="replace"), source=url)
 
-    def _note(self, uid: str, rooms: int) -> ServerReport:
+    def _note(self, uid: str, counts: ServerCounts) -> ServerReport:
         now = self._clock.now()
         self._reports = {
             one: report
@@ -106,28 +118,47 @@ class PrometheusMediaServers:
         }
         known = self._reports.get(uid)
         since = (known.empty_since if known else None) or now
-        report = ServerReport(now, rooms, empty_since=None if rooms else since)
+        report = ServerReport(
+            observed_at=now,
+            rooms=counts.rooms,
+            participants=counts.participants,
+            empty_since=None if counts.rooms else since,
+        )
         self._reports[uid] = report
         return report
 
 
-def parse_rooms(text: str, *, source: str) -> int:
-    """Return the rooms that a server's metrics name, over all its node ids.
+def parse_counts(text: str, *, source: str) -> ServerCounts:
+    """Return the rooms and participants that a server's metrics name, over all its node ids.
+
+    A room count that cannot be read is no answer at all, because removals rest on it. A count of
+    participants that cannot be read is only unknown.
 
     Raises:
-        UnavailableError: There is no such sample, or it is no count of rooms.
+        UnavailableError: There is no room count, or it is no count.
     """
-    samples = ROOMS_LINE.findall(text)
-    if not samples:
-        raise UnavailableError(f"{source}: no livekit_room_total; is this a LiveKit server?")
-    return sum(_parse_count(sample, source) for sample in samples)
+    samples = SAMPLE_LINE.findall(text)
+    rooms = [value for name, value in samples if name == ROOMS]
+    participants = [value for name, value in samples if name == PARTICIPANTS]
+    if not rooms:
+        raise UnavailableError(f"{source}: no {ROOMS}; is this a LiveKit server?")
+    found = [_parse_count(value) for value in rooms]
+    for value, count in zip(rooms, found, strict=True):
+        if count is None:
+            raise UnavailableError(f"{source}: {ROOMS} is {value}, which is no count")
+    return ServerCounts(_total(found) or 0, _total([_parse_count(one) for one in participants]))
 
 
-def _parse_count(sample: str, source: str) -> int:
+def _total(counts: Sequence[int | None]) -> int | None:
+    """Return the sum; None where there is nothing to add, or a part of it is unknown."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known and len(known) == len(counts) else None
+
+
+def _parse_count(sample: str) -> int | None:
     try:
         value = float(sample)
     except ValueError:
-        value = math.nan
-    if not (0 <= value <= ROOMS_MAX and value.is_integer()):
-        raise UnavailableError(f"{source}: livekit_room_total is {sample}, which is no count")
-    return int(value)
+        return None
+    is_count = 0 <= value <= COUNT_MAX and value.is_integer()
+    return int(value) if is_count else None

@@ -11,7 +11,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
 import aiohttp
@@ -43,6 +43,13 @@ count: sums of such numbers fit into no status, and then nothing would be report
 VERSION_MAX = 2**63 - 1
 """It is repeated in the next question's address, which must stay short."""
 
+SESSIONS_MAX = 512
+"""Sessions whose start one answer may list; a manifest allows a worker 200 slots."""
+
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""Between them lies every call. A time at the end of the calendar is a fault, and a duration
+added to it would be an error in the middle of a decision."""
+
 READ_SECONDS = 2.0
 """A direct answer takes milliseconds; the read before a removal must not wait for long."""
 
@@ -64,10 +71,24 @@ SPREAD_SECONDS = 0.5
 come back together for ever: 1,000 answers in one moment hold the event loop for 0.3 s."""
 
 
-class WorkerState(BaseModel):
-    """The part of a worker's answer that the operator acts on."""
+Moment = Annotated[AwareDatetime, Field(strict=False, ge=EARLIEST, le=LATEST)]
+"""A time with its zone, as JSON has it: text."""
+
+
+class EndpointModel(BaseModel):
+    """A part of the worker endpoint's answer: strict about what it knows, blind for the rest."""
 
     model_config = ConfigDict(alias_generator=to_camel, extra="ignore", frozen=True, strict=True)
+
+
+class WorkerSession(EndpointModel):
+    """One session of a worker; its id and its room are none of the operator's business."""
+
+    started_at: Moment
+
+
+class WorkerState(EndpointModel):
+    """The part of a worker's answer that the operator acts on."""
 
     schema_version: Literal[1]
     state_version: Annotated[int, Field(ge=0, le=VERSION_MAX)]
@@ -76,7 +97,10 @@ class WorkerState(BaseModel):
     active: Annotated[int, Field(ge=0, le=COUNT_MAX)]
     reserved: Annotated[int, Field(ge=0, le=COUNT_MAX)]
     cordoned: bool
-    oldest_session_start: Annotated[AwareDatetime | None, Field(strict=False)] = None
+    oldest_session_start: Moment | None = None
+    sessions: Annotated[
+        tuple[WorkerSession, ...], Field(strict=False, max_length=SESSIONS_MAX)
+    ] = ()
 
 
 @dataclass(slots=True)
@@ -272,6 +296,7 @@ class HttpWorkers:
             is_cordoned=state.cordoned,
             cordoned_since=_cordoned_since(state, before, now),
             oldest_session_started_at=state.oldest_session_start,
+            session_starts=tuple(sorted(one.started_at for one in state.sessions)),
         )
         if followed:
             followed.report = report

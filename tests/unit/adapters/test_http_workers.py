@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from support.fakes import FakeClock
 from support.stand_ins import StandInWorkers, a_running, a_state, listening
 from support.worlds import eventually
 from voicefleet.adapters.clock import SystemClock
-from voicefleet.adapters.workers import BODY_BYTES_MAX, HttpWorkers
+from voicefleet.adapters.workers import BODY_BYTES_MAX, SESSIONS_MAX, HttpWorkers
 from voicefleet.errors import UnavailableError
 from voicefleet.manifests import ObjectKey
 from voicefleet.model.observed import REPORT_AGE_MAX, START_PRECISION, Tier
@@ -56,6 +56,17 @@ def an_answer(**fields: Any) -> str:
         pytest.param(an_answer(slots=10**30), id="slots that fit into no status"),
         pytest.param(an_answer(cordoned=0), id="no truth value"),
         pytest.param(an_answer(oldestSessionStart="yesterday"), id="no time"),
+        pytest.param(an_answer(oldestSessionStart="9999-12-31T23:59:59Z"), id="end of time"),
+        pytest.param(an_answer(sessions=7), id="no list of sessions"),
+        pytest.param(an_answer(sessions=[{"id": "a"}]), id="a session without a start"),
+        pytest.param(an_answer(sessions=[{"startedAt": "2026-01-05T09:00:00"}]), id="no zone"),
+        pytest.param(
+            an_answer(sessions=[{"startedAt": "0001-01-01T00:00:00Z"}]), id="before all calls"
+        ),
+        pytest.param(
+            an_answer(sessions=[{"startedAt": "2026-01-05T09:00:00Z"}] * (SESSIONS_MAX + 1)),
+            id="more sessions than slots can be",
+        ),
         pytest.param(an_answer(padding="x" * BODY_BYTES_MAX), id="too long"),
     ],
 )
@@ -116,6 +127,21 @@ async def test_the_oldest_session_is_dated():
     assert report is not None
     assert report.oldest_session_started_at is not None
     assert report.oldest_session_started_at.isoformat() == "2026-01-05T09:12:30+00:00"
+
+
+async def test_every_session_is_dated_the_oldest_first():
+    """Arrivals are counted from these starts; an order that moved would be news each time."""
+    starts = ["2026-01-05T09:20:00Z", "2026-01-05T10:12:30+01:00"]
+    async with workers_and_peer() as (workers, peer):
+        peer.answer(WORKER.ip, active=2, sessions=[{"startedAt": start} for start in starts])
+
+        report = await workers.read(WORKER)
+
+    assert report is not None
+    assert [start.astimezone(UTC).isoformat() for start in report.session_starts] == [
+        "2026-01-05T09:12:30+00:00",
+        "2026-01-05T09:20:00+00:00",
+    ]
 
 
 async def test_nobody_listening_is_no_answer():

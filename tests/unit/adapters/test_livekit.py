@@ -1,10 +1,10 @@
-"""What counts as a media server's room count."""
+"""What counts as a media server's count of rooms and of participants."""
 
 import pytest
 
 from support.fakes import FakeClock
 from support.stand_ins import StandInServers, a_running, listening
-from voicefleet.adapters.livekit import BODY_BYTES_MAX, PrometheusMediaServers, parse_rooms
+from voicefleet.adapters.livekit import BODY_BYTES_MAX, PrometheusMediaServers, parse_counts
 from voicefleet.errors import UnavailableError
 from voicefleet.model.observed import Tier
 
@@ -30,7 +30,7 @@ def a_sample(value: str) -> str:
 )
 def test_rooms_are_read(text: str, rooms: int):
     """Every form that the text format allows for the same fact."""
-    assert parse_rooms(text, source="server") == rooms
+    assert parse_counts(text, source="server").rooms == rooms
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,30 @@ def test_rooms_are_read(text: str, rooms: int):
 def test_what_is_no_count_is_never_read_as_empty(text: str):
     """An unreadable server may be full of calls."""
     with pytest.raises(UnavailableError) as caught:
-        parse_rooms(text, source="http://10.0.0.9:6789/metrics")
+        parse_counts(text, source="http://10.0.0.9:6789/metrics")
 
     assert str(caught.value).startswith("http://10.0.0.9:6789/metrics: ")
+
+
+@pytest.mark.parametrize(
+    ("text", "participants"),
+    [
+        pytest.param("livekit_participant_total 14\n", 14, id="a sample"),
+        pytest.param('livekit_participant_total{node_id="ND_a"} 0\n', 0, id="nobody"),
+        pytest.param("", None, id="nothing"),
+        pytest.param("livekit_participant_total NaN\n", None, id="not a number"),
+        pytest.param("livekit_participant_total -2\n", None, id="less than nobody"),
+        pytest.param("livekit_participant_total 1e+30\n", None, id="more than any server holds"),
+        pytest.param(
+            "livekit_participant_total 3\nlivekit_participant_total NaN\n", None, id="a part of it"
+        ),
+    ],
+)
+def test_participants_are_read_or_unknown(text: str, participants: int | None):
+    """Servers are added by their connections; what cannot be read must not make rooms unknown."""
+    counts = parse_counts(a_sample("3") + text, source="server")
+
+    assert (counts.rooms, counts.participants) == (3, participants)
 
 
 async def test_an_endless_answer_is_cut_off():
