@@ -1,0 +1,218 @@
+"""How much capacity announced demand asks for right now.
+
+Capacity needs its lead time to come up, so what counts is the highest demand announced for any
+moment between now and a lead time from now: a window that begins at 09:00 is felt at 08:50 with
+a lead time of 10 minutes, and never later than that. At its end demand glides down instead of
+falling off a cliff, because calls that began in it still run.
+
+Demand of one moment: of each plan the windows of the highest priority that last then, together
+with its bookings; of all plans together the largest. Nothing adds up, and no plan can lower
+what another one asks for. Called by the sizes of the tiers and by the status.
+"""
+
+import math
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+from voicefleet.model.surge import Surge
+
+SLOPE_STEP = timedelta(seconds=5)
+"""While demand ramps or glides, the answer is looked at again this often: a ramp to 500
+sessions within 10 minutes rises by 4 sessions meanwhile, half a worker of 8 slots."""
+
+ROUNDING = 1e-6
+"""500 * (1 - 0.9) is 50 sessions, whatever binary fractions say."""
+
+
+@dataclass(frozen=True, slots=True)
+class SurgeFloor:
+    """The least capacity that announced demand allows."""
+
+    sessions: int = 0
+    """Sessions that must find room; the tier divides them by what one replica holds."""
+    replicas: int = 0
+    """Workers that must take calls, where a window names workers instead of sessions."""
+    inhibits_scale_down: bool = False
+    """Whether no worker may be taken away meanwhile, beyond keeping the floor."""
+    because: str = ""
+    """Which windows ask for it, with their numbers and times; empty where none does."""
+    changes_at: datetime | None = None
+    """When time alone may change the answer; None where nothing is announced."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A stretch of one surge in which its demand changes evenly, as shares of its peak."""
+
+    surge: Surge
+    begins_at: datetime
+    ends_at: datetime
+    first: float
+    last: float
+
+    def share_at(self, instant: datetime) -> float:
+        """Return the share of the peak at an instant of the stretch, its end included."""
+        span = self.ends_at - self.begins_at
+        return self.first + (self.last - self.first) * ((instant - self.begins_at) / span)
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """What one surge asks for."""
+
+    surge: Surge
+    share: float
+
+    @property
+    def sessions(self) -> int:
+        return _round_up(self.surge.peak_sessions * self.share)
+
+    @property
+    def replicas(self) -> int:
+        return _round_up(self.surge.min_replicas * self.share)
+
+
+def surge_floor(
+    surges: Collection[Surge], now: datetime, lead_time: timedelta = timedelta(0)
+) -> SurgeFloor:
+    """Return what announced demand asks for now, so that it is there when it is needed.
+
+    Args:
+        surges: Occurrences around now, of all plans about the fleet, in any order.
+        now: The cycle's single clock reading.
+        lead_time: From deciding to add capacity to that capacity taking sessions.
+    """
+    until = now + max(lead_time, timedelta(0))
+    pieces = [
+        piece
+        for surge in surges
+        if surge.starts_at <= until and glides_until(surge) > now
+        for piece in _split(surge)
+        if piece.begins_at <= until and piece.ends_at > now
+    ]
+    claims = _find_claims(pieces, now, until)
+    by_sessions = max(claims, key=lambda claim: claim.sessions, default=None)
+    by_replicas = max(claims, key=lambda claim: claim.replicas, default=None)
+    binding = [
+        claim
+        for claim, amount in (
+            (by_sessions, by_sessions.sessions if by_sessions else 0),
+            (by_replicas, by_replicas.replicas if by_replicas else 0),
+        )
+        if claim is not None and amount > 0
+    ]
+    return SurgeFloor(
+        sessions=by_sessions.sessions if by_sessions else 0,
+        replicas=by_replicas.replicas if by_replicas else 0,
+        inhibits_scale_down=any(claim.surge.inhibit_scale_down for claim in claims),
+        because="; ".join(_explain(claim, now) for claim in binding),
+        changes_at=_find_change(surges, pieces, now, until),
+    )
+
+
+def glides_until(surge: Surge) -> datetime:
+    """Return when nothing is left of a surge."""
+    return surge.ends_at + timedelta(seconds=surge.glide_seconds)
+
+
+def _split(surge: Surge) -> Iterable[_Piece]:
+    """Yield ramp, peak and glide, those that last any time at all.
+
+    A ramp longer than its window never reaches the peak; the glide begins where it got to.
+    """
+    ramp = timedelta(seconds=surge.ramp_seconds)
+    reached_at = min(surge.starts_at + ramp, surge.ends_at)
+    reached = min(1.0, (surge.ends_at - surge.starts_at) / ramp) if ramp else 1.0
+    pieces = (
+        _Piece(surge, surge.starts_at, reached_at, 0.0, reached),
+        _Piece(surge, reached_at, surge.ends_at, reached, reached),
+        _Piece(surge, surge.ends_at, glides_until(surge), reached, 0.0),
+    )
+    return (piece for piece in pieces if piece.begins_at < piece.ends_at)
+
+
+def _find_claims(pieces: Collection[_Piece], now: datetime, until: datetime) -> list[_Claim]:
+    """Return what is asked for at any moment from now until then, both included.
+
+    Demand changes evenly between two edges, so its highest value lies at one of them.
+    """
+    inner = {edge for piece in pieces for edge in (piece.begins_at, piece.ends_at)}
+    edges = [now, *sorted(edge for edge in inner if now < edge < until), until]
+    claims = [
+        _Claim(piece.surge, max(piece.share_at(begin), piece.share_at(end)))
+        for begin, end in pairwise(edges)
+        if begin < end
+        for piece in _select(pieces, begin)
+    ]
+    last = [_Claim(piece.surge, piece.share_at(until)) for piece in _select(pieces, until)]
+    return sorted(claims + last, key=_rank)
+
+
+def _select(pieces: Iterable[_Piece], instant: datetime) -> list[_Piece]:
+    """Return the pieces that count just after an instant: none that a window outranks."""
+    live = [piece for piece in pieces if piece.begins_at <= instant < piece.ends_at]
+    highest: dict[str, int] = {}
+    for surge in (piece.surge for piece in live if not piece.surge.is_booked):
+        # A window that only glides any more has ended, and outranks nobody.
+        if instant < surge.ends_at:
+            highest[surge.plan] = max(surge.priority, highest.get(surge.plan, surge.priority))
+    return [
+        piece
+        for piece in live
+        if piece.surge.is_booked
+        or piece.surge.priority >= highest.get(piece.surge.plan, piece.surge.priority)
+    ]
+
+
+def _rank(claim: _Claim) -> tuple[datetime, str, str]:
+    """Order claims, so that of equal ones the same one is named whatever order they came in."""
+    return claim.surge.starts_at, claim.surge.plan, claim.surge.window
+
+
+def _find_change(
+    surges: Iterable[Surge], pieces: Iterable[_Piece], now: datetime, until: datetime
+) -> datetime | None:
+    """Return when the stretch that is looked at next reaches or leaves an edge, or a slope moves.
+
+    Edges are reached a lead time before they come, and left when they are there.
+    """
+    lead = until - now
+    edges = {
+        edge
+        for surge in surges
+        if glides_until(surge) > now
+        for piece in _split(surge)
+        for edge in (piece.begins_at, piece.ends_at)
+    }
+    changes = [at for edge in edges for at in (edge - lead, edge) if at > now]
+    if any(piece.first != piece.last for piece in pieces):
+        changes.append(now + SLOPE_STEP)
+    return min(changes, default=None)
+
+
+def _explain(claim: _Claim, now: datetime) -> str:
+    """Say who asks for what and until when: one clause for the decision's sentence."""
+    surge = claim.surge
+    peak, unit, share = (
+        (surge.peak_sessions, "sessions", claim.sessions)
+        if claim.sessions
+        else (surge.min_replicas, "workers", claim.replicas)
+    )
+    amount = f"{peak} {unit}" if share == peak else f"{share} of {peak} {unit}"
+    if now < surge.starts_at:
+        when = f"from {_clock(surge.starts_at)}"
+    elif now < surge.ends_at:
+        when = f"until {_clock(surge.ends_at)}"
+    else:
+        when = f"while it glides to 0 by {_clock(glides_until(surge))}"
+    return f"SurgePlan {surge.plan} ({surge.window}) expects {amount} {when}"
+
+
+def _clock(instant: datetime) -> str:
+    return instant.strftime("%Y-%m-%d %H:%M:%SZ" if instant.second else "%Y-%m-%d %H:%MZ")
+
+
+def _round_up(amount: float) -> int:
+    return math.ceil(amount - ROUNDING)
