@@ -17,7 +17,6 @@ from types import TracebackType
 from typing import Any, Self
 
 from voicefleet_localcluster import certificates, members, processes, starting
-from voicefleet_localcluster.binaries import ensure_programs
 from voicefleet_localcluster.client import JsonClient
 from voicefleet_localcluster.errors import LocalClusterError
 from voicefleet_localcluster.kubeconfig import Login, render_token_login
@@ -25,7 +24,6 @@ from voicefleet_localcluster.layout import Layout, layout_of
 from voicefleet_localcluster.locking import exclusive_lock
 from voicefleet_localcluster.options import ClusterOptions
 from voicefleet_localcluster.progress import Progress
-from voicefleet_localcluster.targets import CLUSTER_PROGRAMS
 from voicefleet_localcluster.world.client import WorldClient
 
 KUBECTL_SECONDS = 120
@@ -80,7 +78,7 @@ class LocalCluster:
         layout = layout_of(name)
         record = starting.existing_cluster(layout)
         progress = Progress()
-        binaries = ensure_programs(CLUSTER_PROGRAMS, progress)
+        binaries = starting.ensure_members(record.options, progress)
         return cls(starting.Setup(layout, record, binaries, progress))
 
     def __enter__(self) -> Self:
@@ -117,6 +115,11 @@ class LocalCluster:
     def server(self) -> str:
         """The API server's address."""
         return self.setup.record.server
+
+    @property
+    def prometheus(self) -> str:
+        """The address of the cluster's Prometheus, if it was asked for."""
+        return f"http://127.0.0.1:{self.setup.record.ports.prometheus}"
 
     @property
     def kubeconfig(self) -> Path:

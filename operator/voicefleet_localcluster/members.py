@@ -17,8 +17,9 @@ CONTROLLERS: Final = "kube-controller-manager"
 SCHEDULER: Final = "kube-scheduler"
 KWOK: Final = "kwok"
 WORLD: Final = "world"
+PROMETHEUS: Final = "prometheus"
 
-MEMBERS: Final = (ETCD, API_SERVER, CONTROLLERS, SCHEDULER, KWOK, WORLD)
+MEMBERS: Final = (ETCD, API_SERVER, CONTROLLERS, SCHEDULER, KWOK, WORLD, PROMETHEUS)
 """In starting order. The controller manager ends at once where the API server is not ready:
 its roles are not there yet."""
 
@@ -30,7 +31,8 @@ PACKAGE_ROOT: Final = Path(__file__).parent.parent
 
 def members_of(record: ClusterRecord) -> tuple[str, ...]:
     """Return the processes that this cluster consists of."""
-    return tuple(name for name in MEMBERS if name != WORLD or record.options.with_world)
+    chosen = {WORLD: record.options.with_world, PROMETHEUS: record.options.with_prometheus}
+    return tuple(name for name in MEMBERS if chosen.get(name, True))
 
 
 def program_of(
@@ -49,6 +51,8 @@ def program_of(
             command = commands.scheduler_command(binaries[name], layout, record)
         case "kwok":
             command = commands.kwok_command(binaries[name], layout)
+        case "prometheus":
+            command = commands.prometheus_command(binaries[name], layout, record)
         case _:
             command = commands.world_command(sys.executable, layout)
             environment["PYTHONPATH"] = str(PACKAGE_ROOT)

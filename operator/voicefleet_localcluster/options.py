@@ -13,7 +13,7 @@ from typing import Any, Self
 from voicefleet_localcluster import versions
 from voicefleet_localcluster.errors import LocalClusterError
 
-RECORD_VERSION = 1
+RECORD_VERSION = 2
 NAME_PATTERN = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 SOFTWARE = f"Kubernetes {versions.KUBERNETES}, etcd {versions.ETCD}, kwok {versions.KWOK}"
 NODES_MAX = 200
@@ -35,6 +35,8 @@ class ClusterOptions:
     """From a pod's deletion until it is gone, or its grace period if that is shorter."""
     with_world: bool = True
     """Whether a world process answers at the pods' addresses."""
+    with_prometheus: bool = False
+    """Whether a Prometheus (Debian's) scrapes them; it finds them through the world."""
 
     def checked(self) -> Self:
         """Return these options if a cluster can be made from them.
@@ -77,6 +79,8 @@ class Ports:
     scheduler: int
     kwok: int
     world: int
+    metrics_api: int
+    prometheus: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,11 @@ def _is_world_ready(_: JsonClient, record: ClusterRecord) -> bool:
     return _is_healthy(JsonClient(f"http://127.0.0.1:{record.ports.world}"))
 
 
+def _is_prometheus_ready(_: JsonClient, record: ClusterRecord) -> bool:
+    prometheus = JsonClient(f"http://127.0.0.1:{record.ports.prometheus}")
+    return "Ready" in str(prometheus.call("GET", "/-/ready"))
+
+
 def _is_healthy(client: JsonClient) -> bool:
     return bool(client.call("GET", "/healthz") == "ok")
 
@@ -87,4 +92,5 @@ CHECKS: Final[Mapping[str, Check]] = {
     members.SCHEDULER: _is_scheduler_ready,
     members.KWOK: _is_kwok_ready,
     members.WORLD: _is_world_ready,
+    members.PROMETHEUS: _is_prometheus_ready,
 }

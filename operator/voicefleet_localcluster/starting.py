@@ -20,6 +20,7 @@ from voicefleet_localcluster import (
 )
 from voicefleet_localcluster.binaries import ensure_programs
 from voicefleet_localcluster.client import JsonClient, client_with_certificate
+from voicefleet_localcluster.debian import ensure_debian_program
 from voicefleet_localcluster.errors import LocalClusterError
 from voicefleet_localcluster.kubeconfig import Login, render_certificate_login
 from voicefleet_localcluster.layout import Layout, state_folder
@@ -72,13 +73,22 @@ def bring_up(layout: Layout, options: ClusterOptions, progress: Progress) -> Set
     Raises:
         LocalClusterError: A step failed; what came up so far keeps running.
     """
-    binaries = ensure_programs(CLUSTER_PROGRAMS, progress)
+    binaries = ensure_members(options, progress)
     setup = Setup(layout, _prepare(layout, options, progress), binaries, progress)
     _write_files(setup)
     for name in members.members_of(setup.record):
         start_member(setup, name)
     _ensure_nodes(setup)
     return setup
+
+
+def ensure_members(options: ClusterOptions, progress: Progress) -> Mapping[str, Path]:
+    """Return where every program of such a cluster is; build or install what is missing."""
+    built = ensure_programs(CLUSTER_PROGRAMS, progress)
+    if not options.with_prometheus:
+        return built
+    found = ensure_debian_program(members.PROMETHEUS, members.PROMETHEUS, progress)
+    return {**built, members.PROMETHEUS: found}
 
 
 def stop_members(

@@ -17,7 +17,13 @@ from voicefleet_localcluster.options import ClusterRecord
 from voicefleet_localcluster.starting import existing_cluster
 from voicefleet_localcluster.world.control import control_application
 from voicefleet_localcluster.world.endpoint import server_application, worker_application
+from voicefleet_localcluster.world.lines import Lines
 from voicefleet_localcluster.world.listeners import Listeners
+from voicefleet_localcluster.world.metrics_api import (
+    discovery_route,
+    external_metrics,
+    serving_tls,
+)
 from voicefleet_localcluster.world.pods import SERVER_PORT, WORKER_PORT
 from voicefleet_localcluster.world.population import Population
 from voicefleet_localcluster.world.watch import ApiServer
@@ -36,13 +42,17 @@ async def run(layout: Layout, record: ClusterRecord) -> None:
         runners[WORKER_PORT] = await _runner(worker_application(population, api_server.read_token))
         runners[SERVER_PORT] = await _runner(server_application(population))
         await listeners.open_claim()
-        control = await _runner(
-            control_application(population, now=SystemClock().now, synced=api_server.synced)
-        )
-        await web.TCPSite(control, "127.0.0.1", record.ports.world).start()
+        lines = Lines(population, SystemClock().now)
+        application = control_application(population, now=lines.now, synced=api_server.synced)
+        application.add_routes([*lines.routes(), discovery_route(population)])
+        await web.TCPSite(await _runner(application), "127.0.0.1", record.ports.world).start()
+        metrics = await _runner(external_metrics(lines, lines.now))
+        tls = serving_tls(layout)
+        await web.TCPSite(metrics, "127.0.0.1", record.ports.metrics_api, ssl_context=tls).start()
         tasks = [
             asyncio.create_task(listeners.follow(population)),
             asyncio.create_task(api_server.follow_pods(population)),
+            asyncio.create_task(lines.run()),
             asyncio.create_task(stopped.wait()),
         ]
         finished, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)

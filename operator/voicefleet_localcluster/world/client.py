@@ -88,6 +88,16 @@ class WorldClient:
         """Change anything about a media server; `control` lists what there is."""
         return self._call("PUT", f"/control/servers/{namespace}/{server}", changes)
 
+    def set_traffic(self, namespace: str, **changes: float) -> Answer:
+        """Let callers ring in a namespace; `calls.Traffic` lists what can be said about them."""
+        answer: Answer = self.http.call("PUT", f"/control/traffic/{namespace}", changes)
+        return answer
+
+    def traffic(self, namespace: str) -> Answer:
+        """Return what became of a namespace's callers so far."""
+        answer: Answer = self.http.call("GET", f"/control/traffic/{namespace}")
+        return answer
+
     def _call(self, method: str, path: str, changes: Answer | None = None) -> Answer:
         """Make a call about one pod, waiting for that pod to have its address."""
         deadline = time.monotonic() + PATIENCE_SECONDS

@@ -99,12 +99,12 @@ class PartControl(Generic[Actor]):
     async def change_one(self, request: web.Request) -> web.Response:
         """Change one of them and answer with the result."""
         one = self._named(request)
-        one.become(self._change(one.actor, await _changes(request)))
+        one.become(self._change(one.actor, await read_changes(request)))
         return web.json_response(self._describe(one))
 
     async def change_all(self, request: web.Request) -> web.Response:
         """Change all of a namespace that carry a label, and answer with the results."""
-        changes = await _changes(request)
+        changes = await read_changes(request)
         found = list(self._part.select(request.match_info["namespace"], _label(request)))
         for one in found:
             one.become(self._change(one.actor, changes))
@@ -143,7 +143,12 @@ def _label(request: web.Request) -> tuple[str, str] | None:
     return key, value
 
 
-async def _changes(request: web.Request) -> dict[str, Any]:
+async def read_changes(request: web.Request) -> dict[str, Any]:
+    """Return the JSON object that a caller sent.
+
+    Raises:
+        ChangeError: It is none.
+    """
     try:
         changes = json.loads(await request.text())
     except ValueError as error:

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from aiohttp import web
 
+from voicefleet.api.labels import FLEET
 from voicefleet_localcluster.world.pods import PodFacts
 from voicefleet_localcluster.world.population import Inhabitant, Part, Population
 from voicefleet_localcluster.world.workers import Server, Worker
@@ -89,7 +90,13 @@ class WorkerEndpoint:
     async def metrics(self, request: web.Request) -> web.Response:
         """Answer a scrape."""
         worker = await reach(self._workers, request)
-        return web.Response(text=worker.actor.metrics()) if worker else hang_up(request)
+        return web.Response(text=read_metrics(worker)) if worker else hang_up(request)
+
+
+def read_metrics(worker: Inhabitant[Worker]) -> str:
+    """Return the Prometheus text of a worker and of the turns it answered."""
+    fleet = dict(worker.pod.labels).get(FLEET, "")
+    return worker.actor.metrics(fleet) + worker.turns.metrics({"fleet": fleet})
 
 
 async def reach(part: Part[Actor], request: web.Request) -> Inhabitant[Actor] | None:

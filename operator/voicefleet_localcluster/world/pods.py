@@ -42,6 +42,8 @@ class PodFacts:
     slots: int
     token: str | SecretKey | None
     """The token that orders must carry, or the Secret that holds it."""
+    is_ready: bool = False
+    """Whether callers may be sent to it: Ready, and not on its way out."""
 
     @property
     def is_worker(self) -> bool:
@@ -79,7 +81,14 @@ def read_pod(manifest: dict[str, Any]) -> PodFacts | None:
         backend=_value(environment, "VOICEFLEET_BACKEND") or BACKEND,
         slots=_slots(environment),
         token=_token(environment, metadata["namespace"]),
+        is_ready=_is_ready(manifest),
     )
+
+
+def _is_ready(manifest: dict[str, Any]) -> bool:
+    conditions = manifest["status"].get("conditions", [])
+    ready = any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
+    return ready and "deletionTimestamp" not in manifest["metadata"]
 
 
 def _ports(containers: list[dict[str, Any]]) -> frozenset[int]:

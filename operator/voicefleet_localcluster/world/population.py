@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from voicefleet_localcluster.world.pods import PodFacts
+from voicefleet_localcluster.world.turns import Turns
 from voicefleet_localcluster.world.workers import Server, Worker
 
 Actor = TypeVar("Actor", bound=Worker | Server)
@@ -25,6 +26,8 @@ class Inhabitant(Generic[Actor]):
 
     pod: PodFacts
     actor: Actor
+    turns: Turns = field(default_factory=Turns)
+    """What its callers waited for; counted beside the state, because nobody waits for it."""
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def become(self, actor: Actor) -> None:

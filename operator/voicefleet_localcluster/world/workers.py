@@ -93,8 +93,8 @@ class Worker:
             ],
         }
 
-    def metrics(self) -> str:
-        """Return the Prometheus text of a worker."""
+    def metrics(self, fleet: str = "") -> str:
+        """Return the Prometheus text of a worker; every series says whose it is."""
         return render_gauges(
             {
                 "voicefleet_sessions_active": len(self.sessions),
@@ -102,8 +102,32 @@ class Worker:
                 "voicefleet_worker_draining": int(self.cordoned),
                 "voicefleet_event_loop_lag_seconds": self.loop_lag_seconds,
             },
-            labels="",
+            labels=f'{{fleet="{fleet}"}}',
         )
+
+    @property
+    def free_slots(self) -> int:
+        """Calls that it would still take; none while it is cordoned or does not answer."""
+        if self.cordoned or self.unreachable or self.silent:
+            return 0
+        return max(0, self.slots - len(self.sessions) - self.reserved)
+
+    @property
+    def free_share(self) -> float:
+        """1 - load: how likely LiveKit is to choose it."""
+        return self.free_slots / self.slots if self.slots else 0.0
+
+    def with_session(self, session: Session) -> Self:
+        """Return the worker with one more call."""
+        sessions = (*self.sessions, session)
+        return replace(self, sessions=sessions, begun=self.begun + 1, version=self.version + 1)
+
+    def without_session(self, key: str) -> Self:
+        """Return the worker without a call; one it does not have changes nothing."""
+        sessions = tuple(session for session in self.sessions if session.id != key)
+        if len(sessions) == len(self.sessions):
+            return self
+        return replace(self, sessions=sessions, version=self.version + 1)
 
     def with_sessions(self, count: int, now: datetime) -> Self:
         """Begin new calls, or end the oldest ones, until there are so many."""

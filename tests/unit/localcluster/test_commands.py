@@ -14,10 +14,10 @@ from voicefleet_localcluster.targets import CLUSTER_PROGRAMS
 LAYOUT = Layout(Path("/somewhere/drift"))
 RECORD = ClusterRecord(
     options=ClusterOptions(name="drift"),
-    ports=Ports(etcd=1, etcd_peer=2, api=3, controllers=4, scheduler=5, kwok=6, world=7),
+    ports=Ports(*range(1, 10)),
     network=77,
 )
-BINARIES = {name: Path("/bin") / name for name in CLUSTER_PROGRAMS}
+BINARIES = {name: Path("/bin") / name for name in (*CLUSTER_PROGRAMS, "prometheus")}
 
 
 def command_of(member: str) -> list[str]:
@@ -67,7 +67,7 @@ def test_the_audit_log_names_every_request_once_and_no_contents():
 
 def test_a_cluster_without_a_world_has_no_world_process():
     """Somebody may want to answer for the pods alone."""
-    record = RECORD.with_options(ClusterOptions(with_world=False))
+    record = RECORD.with_options(ClusterOptions(with_world=False, with_prometheus=True))
 
     assert set(members.MEMBERS) - set(members.members_of(record)) == {members.WORLD}
 

@@ -10,7 +10,7 @@ def a_record(**options: object) -> ClusterRecord:
     """Return the record of a cluster with these choices."""
     return ClusterRecord(
         options=ClusterOptions(**options),
-        ports=Ports(etcd=1, etcd_peer=2, api=3, controllers=4, scheduler=5, kwok=6, world=7),
+        ports=Ports(*range(1, 10)),
         network=77,
     )
 

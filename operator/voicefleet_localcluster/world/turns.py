@@ -1,0 +1,62 @@
+"""How long callers wait for an answer, as a worker's histogram shows it. Pure but for counting.
+
+The curve: P95 of the time to the first byte is 240 ms on an idle worker and grows with its
+load u as 240 / (1 - u)^0.305, so 346 ms at 0.7, 392 ms at 0.8 and 484 ms at 0.9. Single turns
+are log-normal around it, so that the histogram has a P95 and not one bar.
+"""
+
+import bisect
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
+
+BOUNDS: Final = (
+    *(0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5),
+    *(0.6, 0.7, 0.8, 0.9, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0),
+)
+"""Upper bounds in seconds, those of the agent image's contract."""
+IDLE_P95_SECONDS: Final = 0.240
+EXPONENT: Final = 0.305
+LOAD_MAX: Final = 0.98
+"""The curve has no value at 1; a full worker is as slow as one at this load."""
+SIGMA: Final = 0.4
+"""Spread of single turns: the P95 of a log-normal is its median times e^(1.645 sigma)."""
+Z_P95: Final = 1.645
+
+
+def p95_seconds(load: float) -> float:
+    """Return the P95 of the time to the first byte at a load of 0 (idle) to 1 (full)."""
+    return float(IDLE_P95_SECONDS / (1 - min(max(load, 0.0), LOAD_MAX)) ** EXPONENT)
+
+
+@dataclass(slots=True)
+class Turns:
+    """The answered turns of one worker since it started."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(BOUNDS) + 1))
+    total_seconds: float = 0.0
+
+    def answer(self, load: float, random: Random, *, slow: float = 1.0) -> float:
+        """Count one turn and return its seconds; `slow` stretches it as an outage would."""
+        median = p95_seconds(load) / math.exp(Z_P95 * SIGMA)
+        seconds = random.lognormvariate(math.log(median), SIGMA) * slow
+        self.counts[bisect.bisect_left(BOUNDS, seconds)] += 1
+        self.total_seconds += seconds
+        return seconds
+
+    def metrics(self, labels: Mapping[str, str]) -> str:
+        """Return the Prometheus text of the histogram and of the turns' outcomes."""
+        name = "voicefleet_turn_ttfb_seconds"
+        own = "".join(f'{key}="{value}",' for key, value in labels.items())
+        lines = [f"# TYPE {name} histogram"]
+        running = 0
+        for bound, count in zip((*map(str, BOUNDS), "+Inf"), self.counts, strict=True):
+            running += count
+            lines.append(f'{name}_bucket{{{own}pipeline="cascade",le="{bound}"}} {running}')
+        lines.append(f'{name}_sum{{{own}pipeline="cascade"}} {self.total_seconds}')
+        lines.append(f'{name}_count{{{own}pipeline="cascade"}} {running}')
+        lines.append("# TYPE voicefleet_turns_total counter")
+        lines.append(f'voicefleet_turns_total{{{own}outcome="ok"}} {running}')
+        return "\n".join(lines) + "\n"
