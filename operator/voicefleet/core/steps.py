@@ -1,0 +1,120 @@
+"""A number over time, kept as the times at which it changed.
+
+Cycles come many per second or a minute apart, so nothing may be counted per cycle: a value
+stands until another one is noted. While nothing changes, nothing is added, and what is
+remembered of an idle fleet stays the same for ever. Called by `core/stabilise` and by the
+parts of `core` that look back.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+GRAIN_SECONDS = 5
+"""Changes closer together than this are one change, to the larger value: it bounds what is
+remembered of a busy fleet, and errs towards keeping capacity."""
+
+CHANGES_MAX = 400
+"""No memory that we wrote is longer; a longer one is not ours."""
+
+NUMBER_MAX = 1e11
+"""Larger than any time in seconds until the year 5138, and than any count of a fleet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """A step function: `changes` are (time in whole seconds, value from then on)."""
+
+    changes: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def latest(self) -> float | None:
+        """The value that stands now; None where nothing was ever noted."""
+        return self.changes[-1][1] if self.changes else None
+
+    def note(self, at: int, value: float, *, keep_seconds: int) -> "Steps":
+        """Return the same with `value` from `at` on, without what ended `keep_seconds` ago.
+
+        A clock that went back makes the later entries one entry of now, of their largest
+        value: what was known stays known, and waits its whole time again.
+        """
+        past = [change for change in self.changes if change[0] <= at]
+        undone = [change[1] for change in self.changes if change[0] > at]
+        if undone:
+            past.append((at, max(undone)))
+        if past and at - past[-1][0] < GRAIN_SECONDS:
+            began, known = past.pop()
+            value = max(known, value)
+            at = began
+        if not past or past[-1][1] != value:
+            past.append((at, value))
+        return Steps(_forget(past, at - keep_seconds))
+
+    def peak(self, since: int) -> float | None:
+        """Return the largest value that stood at any time from `since` on."""
+        return max(self._standing(since), default=None)
+
+    def trough(self, since: int) -> float | None:
+        """Return the smallest value that stood at any time from `since` on."""
+        return min(self._standing(since), default=None)
+
+    def mean(self, start: int, end: int) -> float | None:
+        """Return the average over a time; None where its beginning is not remembered."""
+        if not self.changes or self.changes[0][0] > start or end <= start:
+            return None
+        last = (end, self.changes[-1][1])
+        area = sum(
+            value * max(0, min(ends, end) - max(begins, start))
+            for (begins, value), (ends, _) in pairwise((*self.changes, last))
+        )
+        return area / (end - start)
+
+    def next_fall(self, now: int, *, window: int) -> int | None:
+        """Return in how many seconds the peak over `window` falls if nothing changes."""
+        leaves = (
+            ends + window - now
+            for (_, value), (ends, follower) in pairwise(self.changes)
+            if value > follower and ends + window > now
+        )
+        return min(leaves, default=None)
+
+    def to_json(self) -> list[list[float]]:
+        """Return the form that memory keeps."""
+        return [[at, value] for at, value in self.changes]
+
+    def _standing(self, since: int) -> Iterator[float]:
+        for (_, value), (ends, _) in pairwise(self.changes):
+            if ends > since:
+                yield value
+        if self.changes:
+            yield self.changes[-1][1]
+
+
+def read_steps(stored: object) -> Steps:
+    """Return remembered steps; anything that is not exactly what we write counts as none."""
+    if not isinstance(stored, list) or len(stored) > CHANGES_MAX:
+        return Steps()
+    changes: list[tuple[int, float]] = []
+    for entry in stored:
+        match entry:
+            case [at, value] if _is_number(at) and _is_number(value) and _is_after(changes, at):
+                changes.append((int(at), value))
+            case _:
+                return Steps()
+    return Steps(tuple(changes))
+
+
+def _is_number(value: object) -> bool:
+    """Say whether it is a plain number within the bounds; NaN is in no bounds."""
+    is_plain = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_plain and 0 <= value <= NUMBER_MAX  # type: ignore[operator]
+
+
+def _is_after(changes: list[tuple[int, float]], at: float) -> bool:
+    return not changes or at > changes[-1][0]
+
+
+def _forget(changes: list[tuple[int, float]], before: int) -> tuple[tuple[int, float], ...]:
+    """Drop what ended before that time; the entry that stood then stays."""
+    first = max((i for i, (at, _) in enumerate(changes) if at <= before), default=0)
+    return tuple(changes[first:])
