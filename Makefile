@@ -12,7 +12,7 @@ LOCALCLUSTER := $(BIN)/python -m voicefleet_localcluster
 WORKBENCH := $(BIN)/python -m voicefleet_workbench
 RESOLVE := --quiet --allow-unsafe --generate-hashes --strip-extras --upgrade \
   --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
-GENERATED := crds charts/voicefleet/files/crds docs/api.md docs/reasons.md docs/architecture.md
+GENERATED := crds charts/voicefleet/files/crds docs/api.md docs/api-surgeplan.md docs/reasons.md docs/architecture.md
 
 ##@ Start here
 

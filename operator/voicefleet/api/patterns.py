@@ -23,6 +23,7 @@ PUBLIC_URL = (
     r"^wss?://[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
     r"(:[1-9][0-9]{0,4})?(/[-a-z0-9._/]*)?$"
 )
+CONFIG_KEY = r"^[-._a-zA-Z0-9]+$"
 TIME_OF_DAY = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 TIME_ZONE = r"^[A-Z][A-Za-z0-9_+-]*(/[A-Za-z][A-Za-z0-9_+-]*){0,2}$"
 
@@ -46,6 +47,7 @@ PATTERN_MEANINGS = {
         "must be a lower-case address such as wss://media.example.com, "
         "without user, query or fragment"
     ),
+    CONFIG_KEY: "must be a key of a ConfigMap: letters, digits, `-`, `_` and `.`",
     TIME_OF_DAY: "must be a time of day with two digits each, from 00:00 to 23:59",
     TIME_ZONE: "must be a time zone of the IANA database such as Europe/Berlin, or UTC",
 }

@@ -10,6 +10,7 @@ from typing import Any
 from voicefleet.api.base import ApiModel
 from voicefleet.api.laws import LAWS
 from voicefleet.api.patterns import PATTERN_MEANINGS
+from voicefleet.api.surge_laws import SURGE_LAWS
 
 Schema = dict[str, Any]
 
@@ -19,10 +20,12 @@ VALIDATIONS = "x-kubernetes-validations"
 LIST_KEYS = {
     "SecretReference": "name",
     "SpeechSpec": "name",
+    "EvaluationWindow": "name",
     "TopologySpread": "topologyKey",
     "Condition": "type",
     "RevisionStatus": "revision",
     "SpeechStatus": "name",
+    "SurgeWindow": "name",
 }
 """Lists that are maps, by the model of their items; every other list is atomic."""
 
@@ -122,7 +125,8 @@ def _validations(node: Mapping[str, Any], kind: str) -> Schema:
 
 
 def _laws_of(kind: str) -> tuple[Any, ...]:
-    return next((laws for model, laws in LAWS.items() if model.__name__ == kind), ())
+    every = (*LAWS.items(), *SURGE_LAWS.items())
+    return next((laws for model, laws in every if model.__name__ == kind), ())
 
 
 def _describe(node: Mapping[str, Any], schema: Schema) -> str:
