@@ -191,11 +191,35 @@ LAWS: dict[type[ApiModel], tuple[Law, ...]] = {
             ),
             field="stage",
         ),
+        Law(
+            name="GPUs are counted once",
+            rule=(
+                "!has(self.gpusPerReplica) || !has(self.resources) || "
+                "!has(self.resources.limits) || "
+                "!has(self.resources.limits.nvidia__dot__com__slash__gpu) || "
+                "self.resources.limits.nvidia__dot__com__slash__gpu == self.gpusPerReplica"
+            ),
+            message=(
+                "`gpusPerReplica` is {self.gpusPerReplica} and `resources.limits` says "
+                "{self.resources.limits.nvidia__dot__com__slash__gpu}; remove `nvidia.com/gpu` "
+                "from `resources`"
+            ),
+            field="gpusPerReplica",
+        ),
         *_pod_laws(),
         *_live_call_laws(),
     ),
     MediaSpec: (
         _minimum_law(),
+        Law(
+            name="spare servers fit",
+            rule="self.spareServers <= self.maxReplicas",
+            message=(
+                "`spareServers` is {self.spareServers} and `maxReplicas` is {self.maxReplicas}; "
+                "lower the first or raise the second"
+            ),
+            field="spareServers",
+        ),
         Law(
             name="callers outside are encrypted",
             rule=(

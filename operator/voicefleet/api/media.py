@@ -87,6 +87,11 @@ class MediaSpec(PodSettings):
     connections_per_server: Annotated[int, Field(ge=2, le=5000)] = 100
     """WebRTC connections that one server carries well. A one-to-one call is 2 connections, so
     100 connections are 50 calls."""
+    scale_out_percent: Annotated[int, Field(ge=10, le=100)] = 80
+    """Share in percent of `connectionsPerServer` that is used before another server is added."""
+    spare_servers: Annotated[int, Field(ge=0, le=20)] = 1
+    """Servers beyond those that the connections need, so that one may fail without filling the
+    others. They count towards `minReplicas`; a fleet that makes do with one server has none."""
     network: MediaNetwork = MediaNetwork()
     """Ports and addresses of the servers. A change replaces server by server, each after its
     last call has ended."""

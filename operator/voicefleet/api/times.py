@@ -6,6 +6,7 @@ Windows that come back weekly use them: surges in `api/surgeplan`, evaluation in
 
 from enum import StrEnum
 from typing import Annotated
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field
 
@@ -31,3 +32,21 @@ class Weekday(StrEnum):
 
 TimeOfDay = Annotated[str, Field(min_length=5, max_length=5, pattern=TIME_OF_DAY)]
 TimeZone = Annotated[str, Field(min_length=1, max_length=64, pattern=TIME_ZONE)]
+
+
+def require_known_zone(name: str) -> str:
+    """Refuse a zone that the time zone database does not have.
+
+    A law of the API server cannot: it may run without such a database, and would then refuse
+    every manifest.
+
+    Raises:
+        ValueError: There is no such zone.
+    """
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ValueError(
+            "it should be a time zone of the IANA database such as Europe/Berlin, or UTC"
+        ) from error
+    return name

@@ -8,12 +8,13 @@ checks each against its author's own rights, and one request can afford that man
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from voicefleet.api.base import ApiModel, ImageReference, ObjectName, Port, SecretReference
 from voicefleet.api.media import MediaSpec
 from voicefleet.api.patterns import DNS_LABEL
-from voicefleet.api.pods import PodSettings
+from voicefleet.api.pods import DeviceCount, PodSettings, ResourceAmounts, Resources
+from voicefleet.api.times import TimeOfDay, TimeZone, Weekday, require_known_zone
 
 WORKERS_MAX = 1000
 """The size up to which one fleet is measured; a larger one is better split by region."""
@@ -93,8 +94,19 @@ class SpeechSpec(PodSettings):
     model loaded) before an old one goes."""
     port: Port = 8000
     """TCP port on which the server answers HTTP, including `GET /health` for readiness."""
+    gpus_per_replica: Annotated[DeviceCount | None, Field(ge=1)] = None
+    """Whole NVIDIA GPUs of each replica, the same as `nvidia.com/gpu` in `resources.limits`. Not
+    set means what `resources` says. A change rolls over to new pods."""
     streams_per_replica: Annotated[int, Field(ge=1, le=1000)] = 20
     """Requests that one replica serves at once without making callers wait."""
+    gpu_utilization_percent: Annotated[int, Field(ge=30, le=95)] = 75
+    """GPU utilisation in percent above which the pool counts as busy. Replicas are added only if
+    requests wait or the stage is slow as well: batching makes a healthy GPU busy."""
+    gpu_sustained_seconds: Annotated[int, Field(ge=60, le=900)] = 300
+    """Time in seconds during which each 1-minute average must be above `gpuUtilizationPercent`."""
+    latency_budget_milliseconds: Annotated[int, Field(ge=10, le=10000)] | None = None
+    """P95 of the pool's stage in milliseconds above which answers count as slow. Not set means
+    150 for `STT`, 300 for `LLM` and 150 for `TTS`."""
     min_replicas: PoolCount = 1
     """Replicas kept even when nobody calls. 0 means that the pool may stand empty."""
     max_replicas: PositivePoolCount = 8
@@ -104,6 +116,33 @@ class SpeechSpec(PodSettings):
     env_from_secret_refs: Annotated[tuple[SecretReference, ...], Field(max_length=1)] = ()
     """Secret whose keys become environment variables of the server, such as a model hub's
     token."""
+
+    @property
+    def pod_resources(self) -> Resources:
+        """The resources of each pod, with the GPUs wherever they were written."""
+        if self.gpus_per_replica is None:
+            return self.resources
+        limits = self.resources.limits or ResourceAmounts()
+        with_gpus = limits.model_copy(update={"nvidia_gpu": self.gpus_per_replica})
+        return self.resources.model_copy(update={"limits": with_gpus})
+
+
+class EvaluationWindow(ApiModel):
+    """Off-peak hours: evaluators work then, and outside them only for what would be late."""
+
+    name: Annotated[str, Field(min_length=1, max_length=63, pattern=DNS_LABEL)]
+    """Name of the window, unique in the fleet."""
+    days: Annotated[tuple[Weekday, ...], Field(min_length=1, max_length=7)]
+    """Days of the week on which the window begins."""
+    from_time: Annotated[TimeOfDay, Field(alias="from")]
+    """Time of day at which it begins, for example `22:00`."""
+    to_time: Annotated[TimeOfDay, Field(alias="to")]
+    """Time of day at which it ends; one that is not after `from` is on the next day."""
+    time_zone: TimeZone = "UTC"
+    """Time zone of both times, by its name in the IANA database, for example `Europe/Berlin`.
+    Changes to and from daylight saving time are followed."""
+
+    _has_known_zone = field_validator("time_zone")(require_known_zone)
 
 
 class EvaluationSpec(PodSettings):
@@ -120,6 +159,13 @@ class EvaluationSpec(PodSettings):
     """Evaluators kept even when nothing waits to be evaluated."""
     max_replicas: PositivePoolCount = 10
     """Evaluators at most."""
+    deadline_seconds: Annotated[int, Field(ge=900, le=604800)] = 21600
+    """Longest time in seconds that any evaluation may still take from now. One whose own
+    deadline is later counts as due by then; a nearer one counts as it is."""
+    windows: Annotated[tuple[EvaluationWindow, ...], Field(max_length=8)] = ()
+    """Off-peak hours. Evaluators then work through everything that waits; at other times they
+    work only as much as deadlines force. Leave it out to spread work evenly over the time that
+    deadlines allow."""
     env_from_secret_refs: Annotated[tuple[SecretReference, ...], Field(max_length=3)] = ()
     """Secrets whose keys become environment variables of the evaluator."""
 
