@@ -95,7 +95,7 @@ def _container(fleet: Fleet, pool: SpeechSpec) -> Manifest:
         ),
         "livenessProbe": tcp_probe("http", every=10, failures=6),
         "lifecycle": {"preStop": {"sleep": {"seconds": LEAVE_SECONDS}}},
-        "resources": pool.resources.to_pod_resources(),
+        "resources": pool.pod_resources.to_pod_resources(),
         "securityContext": harden_container(),
         "volumeMounts": [scratch_mount()],
     }
