@@ -25,6 +25,7 @@ from voicefleet.core.agents import (
 from voicefleet.core.children import (
     find_child,
     find_leftovers,
+    find_replicasets,
     hold_replicas,
     keep_child,
     repair_metadata,
@@ -42,6 +43,7 @@ from voicefleet.core.media import (
     view_fleet_servers,
 )
 from voicefleet.core.overview import Overview, Pool
+from voicefleet.core.servers import number_of
 from voicefleet.core.sizes import Bounds, bound_agents, bound_media, explain_size
 from voicefleet.core.speech import bound_speech, current_speech_size
 from voicefleet.core.status import (
@@ -61,20 +63,20 @@ from voicefleet.model.grace import agents_grace_seconds
 from voicefleet.model.observed import Child, Observed, Tier
 from voicefleet.model.outcome import Outcome
 from voicefleet.model.plan import CreateSecret, HoldFleet, Plan, ReleaseFleet
-from voicefleet.render.agents_replicaset import agents_revision, render_agents_replicaset
 from voicefleet.render.children import render_static_children
-from voicefleet.render.evaluation_deployment import render_evaluation_deployment
 from voicefleet.render.labels import child_labels, tier_selector
+from voicefleet.render.making import revision_in
+from voicefleet.render.media_config_map import keep_media_config_map
 from voicefleet.render.media_replicaset import media_revision, render_media_replicaset
-from voicefleet.render.names import (
-    agents_replicaset_name,
-    evaluation_name,
-    redis_name,
-    speech_name,
-)
+from voicefleet.render.names import evaluation_name, redis_name, speech_name
 from voicefleet.render.objects import owner_reference, with_replicas
 from voicefleet.render.secrets import TIERS, secret_key, secret_purposes
-from voicefleet.render.speech_deployment import render_speech_deployment
+from voicefleet.render.standing import (
+    settle_agents,
+    settle_evaluation,
+    settle_server,
+    settle_speech,
+)
 
 
 def plan_fleet(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
@@ -93,7 +95,7 @@ def plan_fleet(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
         return plan_deletion(fleet, observed, now)
     if fleet.spec.paused:
         return Plan()
-    static = render_static_children(fleet)
+    static = _render_static(fleet, observed)
     return join_plans(
         plan_hold(fleet),
         plan_secrets(fleet, observed),
@@ -137,6 +139,7 @@ def plan_static_children(fleet: Fleet, observed: Observed, static: tuple[Manifes
 
 def plan_media(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
     """Keep one ReplicaSet per media server; surplus ones leave when they are empty."""
+    settled = _settle_servers(fleet, observed)
     servers = _view_servers(fleet, observed, now)
     current = current_media_size(fleet.status, servers)
     bounds = bound_media(fleet.spec.media)
@@ -145,10 +148,16 @@ def plan_media(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
     decision = decide_media(servers, wanted, last_number=last_number, now=now)
     leaving = {step.key for step in decision.deletions}
     kept = [
-        _keep(fleet, observed, render_media_replicaset(fleet, server.number))
+        _keep(fleet, observed, settled[server.child.key])
         for server in servers.current
         if server.child.key not in leaving
     ]
+    newest = media_revision(fleet)
+    files = {
+        server.revision: keep_media_config_map(fleet, settled[server.child.key])
+        for server in servers.current
+        if server.revision != newest
+    }
     created = [
         keep_child(
             with_replicas(render_media_replicaset(fleet, number), 1), None, was_complete=False
@@ -158,6 +167,7 @@ def plan_media(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
     return join_plans(
         _size(Tier.MEDIA, current, wanted, bounds),
         Plan(decision.claims),
+        *(_keep(fleet, observed, file) for file in files.values()),
         *kept,
         _repair(fleet, (server.child for server in servers.old)),
         *created,
@@ -169,8 +179,8 @@ def plan_speech(fleet: Fleet, observed: Observed) -> Plan:
     """Keep one Deployment per speech pool."""
     plans = []
     for pool in fleet.spec.speech:
-        manifest = render_speech_deployment(fleet, pool)
         live = _find_deployment(fleet, observed, speech_name(fleet, pool.name))
+        manifest = settle_speech(fleet, pool, live)
         current = current_speech_size(pool, fleet.status, live)
         bounds = bound_speech(pool)
         plans.append(_plan_deployment(fleet, observed, manifest, current=current, bounds=bounds))
@@ -198,8 +208,8 @@ def plan_evaluation(fleet: Fleet, observed: Observed) -> Plan:
     spec = fleet.spec.evaluation
     if spec is None:
         return Plan()
-    manifest = render_evaluation_deployment(fleet, spec)
     live = _find_deployment(fleet, observed, evaluation_name(fleet))
+    manifest = settle_evaluation(fleet, spec, live)
     current = current_evaluation_size(fleet.status, live)
     bounds = bound_evaluation(spec)
     return _plan_deployment(fleet, observed, manifest, current=current, bounds=bounds)
@@ -293,7 +303,7 @@ def _plan_newest_agents(
     Creation waits while counts of older ones are being taken over: how much room they leave
     is not decided yet.
     """
-    manifest = render_agents_replicaset(fleet)
+    manifest = _settle_agents(fleet, observed)
     if find_child(observed, key_of(manifest), fleet.uid) is not None:
         return _keep(fleet, observed, manifest)
     if decision.claims:
@@ -304,7 +314,7 @@ def _plan_newest_agents(
         return plan
     before = rollout.uncordoned
     because = (
-        f"start {count_of(first, 'worker')} of revision {agents_revision(fleet)} beside "
+        f"start {count_of(first, 'worker')} of revision {revision_in(manifest)} beside "
         f"{before} of an older one"
     )
     news = Decision(Tier.AGENTS, before, before + first, Reason.NEW_REVISION, because)
@@ -364,13 +374,31 @@ def _size(tier: Tier, current: int, wanted: int, bounds: Bounds, *, pool: str = 
 
 
 def _view_rollout(fleet: Fleet, observed: Observed, now: datetime) -> Rollout:
-    newest = agents_replicaset_name(fleet, agents_revision(fleet))
-    return view_rollout(observed, current=newest, fleet_uid=fleet.uid, now=now)
+    current = _settle_agents(fleet, observed)["metadata"]["name"]
+    return view_rollout(observed, current=current, fleet_uid=fleet.uid, now=now)
 
 
 def _view_servers(fleet: Fleet, observed: Observed, now: datetime) -> Servers:
-    revision = media_revision(fleet)
-    return view_fleet_servers(observed, revision=revision, fleet_uid=fleet.uid, now=now)
+    current = _settle_servers(fleet, observed).keys()
+    return view_fleet_servers(observed, current=current, fleet_uid=fleet.uid, now=now)
+
+
+def _settle_agents(fleet: Fleet, observed: Observed) -> Manifest:
+    return settle_agents(fleet, find_replicasets(observed, Tier.AGENTS, fleet.uid))
+
+
+def _settle_servers(fleet: Fleet, observed: Observed) -> dict[ObjectKey, Manifest]:
+    """Return what each server that may stay should be, by its ReplicaSet's key."""
+    settled = {
+        child.key: settle_server(fleet, number_of(child), child)
+        for child in find_replicasets(observed, Tier.MEDIA, fleet.uid)
+    }
+    return {key: manifest for key, manifest in settled.items() if manifest is not None}
+
+
+def _render_static(fleet: Fleet, observed: Observed) -> tuple[Manifest, ...]:
+    redis = _find_deployment(fleet, observed, redis_name(fleet))
+    return render_static_children(fleet, redis)
 
 
 def _overview(fleet: Fleet, observed: Observed, outcome: Outcome, now: datetime) -> Overview:
@@ -386,7 +414,7 @@ def _overview(fleet: Fleet, observed: Observed, outcome: Outcome, now: datetime)
         now=now,
         rollout=rollout,
         agents_wanted=0 if fleet.is_deleting else agents_wanted,
-        agents_revision=agents_revision(fleet),
+        agents_revision=revision_in(_settle_agents(fleet, observed)),
         agents_selector=format_selector(tier_selector(fleet, Tier.AGENTS)),
         servers=servers,
         media_wanted=bound_media(fleet.spec.media).clamp(current_media_size(fleet.status, servers)),

@@ -26,6 +26,13 @@ SAFE_TO_EVICT = "cluster-autoscaler.kubernetes.io/safe-to-evict"
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
 """Pod annotation: the ReplicaSet controller takes the lowest first among Ready pods."""
 
+MADE_FROM = "voicefleet.dev/made-from"
+"""Workload annotation: what the fleet's author had written about it when it was made."""
+MADE_AS = "voicefleet.dev/made-as"
+"""Workload annotation: what its operator made of that, so that a later one can keep it."""
+REFRESH = "voicefleet.dev/refresh"
+"""Annotation that an author sets on a VoiceFleet: any new value renders its pods anew."""
+
 TEMPLATE_MANAGER = "voicefleet"
 """Field manager of every child's template; never sends `spec.replicas` after creation."""
 SCALER_MANAGER = "voicefleet-scaler"

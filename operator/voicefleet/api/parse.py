@@ -30,6 +30,7 @@ class FleetMetadata(ApiModel):
     uid: str = ""
     generation: int = 0
     finalizers: tuple[str, ...] = ()
+    annotations: Mapping[str, str] = {}
     deletion_timestamp: Timestamp | None = None
 
 
@@ -60,6 +61,18 @@ def parse_fleet(body: Mapping[str, Any]) -> VoiceFleet:
         raise SpecError(f"{fleet}: {_explain(problems[0])}{more}") from error
     except (TypeError, ValueError) as error:
         raise SpecError(f"{fleet}: not representable as JSON: {error}; write plain YAML") from error
+
+
+def parse_spec(spec: Mapping[str, Any]) -> VoiceFleetSpec:
+    """Return the typed form of a spec alone, as it was once stored.
+
+    Raises:
+        SpecError: This operator cannot read it.
+    """
+    try:
+        return VoiceFleetSpec.model_validate_json(json.dumps(dict(spec)))
+    except (TypeError, ValueError) as error:
+        raise SpecError(f"stored spec: not readable by this operator: {error}") from error
 
 
 def _explain(problem: ErrorDetails) -> str:

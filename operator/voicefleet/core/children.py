@@ -6,7 +6,7 @@ which belongs to another field manager than the template (docs/decisions/0004).
 
 from collections.abc import Collection, Iterable, Mapping
 
-from voicefleet.api.labels import REVISION, TIER
+from voicefleet.api.labels import MADE_AS, MADE_FROM, REVISION, TIER
 from voicefleet.api.reasons import Reason
 from voicefleet.manifests import (
     FINGERPRINT_ANNOTATION,
@@ -31,6 +31,10 @@ RELEVANT_KINDS = frozenset(
 )
 """Kinds of which an unwanted child is deleted. ReplicaSets are not among them: each tier
 decides about its own, and those of Deployments carry our labels too."""
+
+
+OUR_ANNOTATIONS = (FINGERPRINT_ANNOTATION, MADE_AS, MADE_FROM)
+"""An apply that left one of them out would take it away."""
 
 
 def is_foreign(child: Child, fleet_uid: str) -> bool:
@@ -134,8 +138,9 @@ def repair_metadata(live: Child, owner: Manifest) -> ApplyChild | None:
     if is_contained(metadata, live.manifest["metadata"]):
         return None
     key = live.key
-    kept = carried_fingerprint(live.manifest)
-    annotations = {"annotations": {FINGERPRINT_ANNOTATION: kept}} if kept else {}
+    carried = live.manifest["metadata"].get("annotations") or {}
+    kept = {name: carried[name] for name in OUR_ANNOTATIONS if name in carried}
+    annotations = {"annotations": kept} if kept else {}
     manifest = {
         "apiVersion": live.manifest["apiVersion"],
         "kind": key.kind,

@@ -5,7 +5,7 @@ until its own counter has shown no room for a while; then its ReplicaSet is dele
 pod with it. Called by `planning`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -50,14 +50,14 @@ class MediaDecision:
 
 
 def view_fleet_servers(
-    observed: Observed, *, revision: str, fleet_uid: str, now: datetime
+    observed: Observed, *, current: Collection[ObjectKey], fleet_uid: str, now: datetime
 ) -> Servers:
-    """Return the servers; `revision` is the newest one."""
+    """Return the servers; `current` are the ReplicaSets that are as the author wants them."""
     children = find_replicasets(observed, Tier.MEDIA, fleet_uid)
     servers = view_servers(children, observed, now)
     return Servers(
-        tuple(server for server in servers if server.revision == revision),
-        tuple(server for server in servers if server.revision != revision),
+        tuple(server for server in servers if server.child.key in current),
+        tuple(server for server in servers if server.child.key not in current),
     )
 
 

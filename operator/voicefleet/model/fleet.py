@@ -26,6 +26,8 @@ class Fleet:
     secret_suffix: str
     has_finalizer: bool
     deletion_requested_at: datetime | None = None
+    refresh: str = ""
+    """Any new value of this word, the author's, has every workload rendered anew."""
 
     @property
     def is_deleting(self) -> bool:

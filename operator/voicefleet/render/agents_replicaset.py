@@ -11,13 +11,13 @@ from voicefleet.model.grace import agents_grace_seconds
 from voicefleet.model.observed import Tier
 from voicefleet.model.plan import SecretPurpose
 from voicefleet.render.labels import agents_selector, child_labels, tier_selector
+from voicefleet.render.making import build_workload
 from voicefleet.render.media_service import media_url
 from voicefleet.render.names import (
     agents_replicaset_name,
     agents_service_account_name,
     secret_name,
 )
-from voicefleet.render.objects import build_child
 from voicefleet.render.placement import place
 from voicefleet.render.pods import (
     container_port,
@@ -32,6 +32,7 @@ from voicefleet.render.pods import (
     scratch_volume,
 )
 from voicefleet.render.revisions import NO_REVISION, revision_of
+from voicefleet.render.words import agents_words
 
 STATE_PORT = 8081
 """Where a worker answers the operator, the kubelet and Prometheus."""
@@ -45,11 +46,12 @@ def agents_revision(fleet: Fleet) -> str:
 def render_agents_replicaset(fleet: Fleet) -> Manifest:
     """Return the ReplicaSet of the newest revision, without `spec.replicas`."""
     revision = agents_revision(fleet)
-    return build_child(
+    return build_workload(
         fleet,
         "ReplicaSet",
         agents_replicaset_name(fleet, revision),
         labels=child_labels(fleet, Tier.AGENTS, revision=revision),
+        words=agents_words(fleet),
         spec={
             "selector": {"matchLabels": agents_selector(fleet, revision)},
             "template": _template(fleet, revision),

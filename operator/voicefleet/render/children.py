@@ -7,10 +7,12 @@ one by one, because the planner decides which of them exist and how large they a
 from voicefleet.api.media import RedisMode
 from voicefleet.manifests import Manifest
 from voicefleet.model.fleet import Fleet
+from voicefleet.model.observed import Child
 from voicefleet.render.agents_disruption_budget import render_agents_disruption_budget
 from voicefleet.render.agents_network_policy import render_agents_network_policy
 from voicefleet.render.agents_service_account import render_agents_service_account
 from voicefleet.render.evaluation_network_policy import render_evaluation_network_policy
+from voicefleet.render.making import file_of, settle
 from voicefleet.render.media_config_map import render_media_config_map
 from voicefleet.render.media_network_policy import render_media_network_policy
 from voicefleet.render.media_service import render_media_service
@@ -22,8 +24,11 @@ from voicefleet.render.speech_network_policy import render_speech_network_policy
 from voicefleet.render.speech_service import render_speech_service
 
 
-def render_static_children(fleet: Fleet) -> tuple[Manifest, ...]:
+def render_static_children(fleet: Fleet, redis: Child | None = None) -> tuple[Manifest, ...]:
     """Return every unscaled child, in the order in which they are best created.
+
+    `redis` is the Deployment of the fleet's own Redis as observed: it is restarted for its
+    author's sake only, never for a new rendering of ours.
 
     What pods need to start comes first: accounts, policies and files, then Redis, then
     Services. ConfigMaps of older media revisions are not in it; the planner keeps each
@@ -32,7 +37,7 @@ def render_static_children(fleet: Fleet) -> tuple[Manifest, ...]:
     return (
         *_agents(fleet),
         *_media(fleet),
-        *_redis(fleet),
+        *_redis(fleet, redis),
         *_speech(fleet),
         *_evaluation(fleet),
     )
@@ -53,14 +58,15 @@ def _media(fleet: Fleet) -> tuple[Manifest, ...]:
     )
 
 
-def _redis(fleet: Fleet) -> tuple[Manifest, ...]:
+def _redis(fleet: Fleet, live: Child | None) -> tuple[Manifest, ...]:
     if fleet.spec.media.redis.mode is RedisMode.EXTERNAL:
         return ()
+    deployment = settle(fleet, live, render_redis_deployment)
     return (
-        render_redis_config_map(fleet),
+        render_redis_config_map(fleet, file_of(deployment)),
         render_redis_network_policy(fleet),
         render_redis_service(fleet),
-        render_redis_deployment(fleet),
+        deployment,
     )
 
 

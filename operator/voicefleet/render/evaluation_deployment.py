@@ -6,8 +6,8 @@ from voicefleet.model.fleet import Fleet
 from voicefleet.model.grace import EVALUATION_GRACE_SECONDS
 from voicefleet.model.observed import Tier
 from voicefleet.render.labels import child_labels, tier_selector
+from voicefleet.render.making import build_workload
 from voicefleet.render.names import evaluation_name
-from voicefleet.render.objects import build_child
 from voicefleet.render.placement import place
 from voicefleet.render.pods import (
     env_from_secrets,
@@ -19,16 +19,18 @@ from voicefleet.render.pods import (
     scratch_volume,
 )
 from voicefleet.render.revisions import NO_REVISION, revision_of
+from voicefleet.render.words import evaluation_words
 
 
 def render_evaluation_deployment(fleet: Fleet, evaluation: EvaluationSpec) -> Manifest:
     """Return the evaluators' Deployment, without `spec.replicas`."""
     revision = revision_of(_template(fleet, evaluation, NO_REVISION))
-    return build_child(
+    return build_workload(
         fleet,
         "Deployment",
         evaluation_name(fleet),
         labels=child_labels(fleet, Tier.EVALUATION, revision=revision),
+        words=evaluation_words(fleet, evaluation),
         spec={
             "selector": {"matchLabels": tier_selector(fleet, Tier.EVALUATION)},
             "template": _template(fleet, evaluation, revision),

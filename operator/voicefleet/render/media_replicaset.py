@@ -14,8 +14,8 @@ from voicefleet.model.observed import Tier
 from voicefleet.model.plan import SecretPurpose
 from voicefleet.render.labels import child_labels, server_selector, tier_selector
 from voicefleet.render.livekit_config import render_livekit_config
+from voicefleet.render.making import build_workload
 from voicefleet.render.names import media_config_name, media_replicaset_name, secret_name
-from voicefleet.render.objects import build_child
 from voicefleet.render.placement import place
 from voicefleet.render.pods import (
     container_port,
@@ -29,6 +29,7 @@ from voicefleet.render.pods import (
     tcp_probe,
 )
 from voicefleet.render.revisions import NO_REVISION, revision_of
+from voicefleet.render.words import media_words
 
 CONFIG_FILE = "livekit.yaml"
 CONFIG_FOLDER = "/etc/livekit"
@@ -45,11 +46,13 @@ def media_revision(fleet: Fleet) -> str:
 def render_media_replicaset(fleet: Fleet, server: int) -> Manifest:
     """Return the ReplicaSet of one server in the newest revision, without `spec.replicas`."""
     revision = media_revision(fleet)
-    return build_child(
+    return build_workload(
         fleet,
         "ReplicaSet",
         media_replicaset_name(fleet, server),
         labels=child_labels(fleet, Tier.MEDIA, revision=revision, server=str(server)),
+        words=media_words(fleet),
+        file=render_livekit_config(fleet),
         spec={
             "selector": {"matchLabels": server_selector(fleet, server)},
             "template": _template(fleet, server, revision),

@@ -22,7 +22,13 @@ API_VERSIONS = {
 
 
 def build_child(
-    fleet: Fleet, kind: str, name: str, *, labels: Labels, **fields: object
+    fleet: Fleet,
+    kind: str,
+    name: str,
+    *,
+    labels: Labels,
+    annotations: Labels | None = None,
+    **fields: object,
 ) -> Manifest:
     """Return a complete child: the fields given, owned by the fleet, fingerprinted."""
     manifest = {
@@ -32,6 +38,7 @@ def build_child(
             "name": name,
             "namespace": fleet.namespace,
             "labels": labels,
+            **({"annotations": annotations} if annotations else {}),
             "ownerReferences": [owner_reference(fleet)],
         },
         **fields,

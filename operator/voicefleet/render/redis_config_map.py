@@ -14,14 +14,14 @@ PASSWORD_FOLDER = "/etc/redis-auth"  # noqa: S105 - a folder, not a password
 PASSWORD_FILE = "auth.conf"  # noqa: S105 - a file name, not a password
 
 
-def render_redis_config_map(fleet: Fleet) -> Manifest:
-    """Return the ConfigMap that Redis starts with."""
+def render_redis_config_map(fleet: Fleet, text: str) -> Manifest:
+    """Return the ConfigMap that Redis starts with; the text is the one its pod was made for."""
     return build_child(
         fleet,
         "ConfigMap",
         redis_name(fleet),
         labels=child_labels(fleet, Tier.REDIS),
-        data={CONFIG_FILE: render_redis_config()},
+        data={CONFIG_FILE: text},
     )
 
 

@@ -13,8 +13,8 @@ from voicefleet.model.grace import REDIS_GRACE_SECONDS
 from voicefleet.model.observed import Tier
 from voicefleet.model.plan import SecretPurpose
 from voicefleet.render.labels import child_labels, tier_selector
+from voicefleet.render.making import build_workload
 from voicefleet.render.names import redis_name, secret_name
-from voicefleet.render.objects import build_child
 from voicefleet.render.placement import place
 from voicefleet.render.pods import (
     RUN_AS_USER,
@@ -36,6 +36,7 @@ from voicefleet.render.redis_config_map import (
 )
 from voicefleet.render.redis_service import REDIS_PORT
 from voicefleet.render.revisions import NO_REVISION, revision_of
+from voicefleet.render.words import redis_words
 
 CONFIG_FOLDER = "/etc/redis"
 MODE_OWNER_AND_GROUP = 0o440
@@ -50,11 +51,13 @@ RESOURCES = {
 def render_redis_deployment(fleet: Fleet) -> Manifest:
     """Return the embedded Redis."""
     revision = revision_of(_template(fleet, NO_REVISION), render_redis_config())
-    return build_child(
+    return build_workload(
         fleet,
         "Deployment",
         redis_name(fleet),
         labels=child_labels(fleet, Tier.REDIS, revision=revision),
+        words=redis_words(fleet),
+        file=render_redis_config(),
         spec={
             "replicas": 1,
             # Two at once would be two truths about which server holds a room.

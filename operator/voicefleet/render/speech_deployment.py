@@ -10,8 +10,8 @@ from voicefleet.model.fleet import Fleet
 from voicefleet.model.grace import SPEECH_GRACE_SECONDS
 from voicefleet.model.observed import Tier
 from voicefleet.render.labels import child_labels, pool_selector
+from voicefleet.render.making import build_workload
 from voicefleet.render.names import speech_name
-from voicefleet.render.objects import build_child
 from voicefleet.render.placement import place
 from voicefleet.render.pods import (
     container_port,
@@ -26,6 +26,7 @@ from voicefleet.render.pods import (
     tcp_probe,
 )
 from voicefleet.render.revisions import NO_REVISION, revision_of
+from voicefleet.render.words import speech_words
 
 LOAD_SECONDS_MAX = 1800
 """Time for a model to be fetched and loaded; large ones take more than ten minutes."""
@@ -44,11 +45,12 @@ def speech_revision(fleet: Fleet, pool: SpeechSpec) -> str:
 def render_speech_deployment(fleet: Fleet, pool: SpeechSpec) -> Manifest:
     """Return the pool's Deployment, without `spec.replicas`."""
     revision = speech_revision(fleet, pool)
-    return build_child(
+    return build_workload(
         fleet,
         "Deployment",
         speech_name(fleet, pool.name),
         labels=child_labels(fleet, Tier.SPEECH, revision=revision, pool=pool.name),
+        words=speech_words(fleet, pool),
         spec={
             "strategy": {
                 "type": "RollingUpdate",

@@ -5,7 +5,7 @@ Called by `shell/reconcile` and by `cli/plan`.
 
 from collections.abc import Iterable
 
-from voicefleet.api.labels import FINALIZER
+from voicefleet.api.labels import FINALIZER, REFRESH
 from voicefleet.api.parse import VoiceFleet, parse_fleet
 from voicefleet.errors import SpecError
 from voicefleet.manifests import Manifest, ObjectKey
@@ -14,6 +14,10 @@ from voicefleet.settings import Platform
 
 LONGEST_CALL_SECONDS = 28800
 """The upper bound of `spec.agents.maxSessionSeconds`."""
+
+
+REFRESH_MAX = 63
+"""Characters of the refresh word that count; each workload carries a copy of it."""
 
 
 def make_fleet(body: Manifest, platform: Platform, *, secret_suffix: str) -> Fleet:
@@ -42,6 +46,7 @@ def make_fleet(body: Manifest, platform: Platform, *, secret_suffix: str) -> Fle
         secret_suffix=secret_suffix,
         has_finalizer=FINALIZER in parsed.metadata.finalizers,
         deletion_requested_at=parsed.metadata.deletion_timestamp,
+        refresh=parsed.metadata.annotations.get(REFRESH, "")[:REFRESH_MAX],
     )
 
 

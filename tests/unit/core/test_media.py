@@ -13,6 +13,7 @@ from support.builders import (
     with_pod,
 )
 from support.fleets import a_minimal_fleet
+from voicefleet.api.labels import REVISION
 from voicefleet.api.reasons import Reason
 from voicefleet.api.status import MediaStatus, VoiceFleetStatus
 from voicefleet.core.media import (
@@ -40,9 +41,10 @@ def its_pod(number: int, **facts: object) -> Seen:
 
 
 def servers(*children: Child, seen: tuple[Seen, ...] = ()) -> Servers:
-    """Return the servers; revision `now` is the newest."""
+    """Return the servers; those of revision `now` are as the author wants them."""
     observed = an_observation(*children, seen=seen)
-    return view_fleet_servers(observed, revision="now", fleet_uid=OWNER, now=NOW)
+    current = {child.key for child in children if child.labels[REVISION] == "now"}
+    return view_fleet_servers(observed, current=current, fleet_uid=OWNER, now=NOW)
 
 
 def decide(view: Servers, wanted: int, last_number: int = 3) -> MediaDecision:
