@@ -10,9 +10,16 @@ import os
 
 import pytest
 
-from support.arena import Arena, Verdict
+from support.arena import Arena
 from support.faults import FaultKind
-from support.histories import COMBINATIONS, History, Scenario, crash_histories, history_of
+from support.histories import (
+    COMBINATIONS,
+    History,
+    Scenario,
+    Verdict,
+    crash_histories,
+    history_of,
+)
 
 pytestmark = [
     pytest.mark.cluster,

@@ -12,12 +12,13 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from support.arena import Arena, Verdict
+from support.arena import Arena
 from support.faults import FaultKind
 from support.histories import (
     COMBINATIONS,
     History,
     Scenario,
+    Verdict,
     crash_histories,
     history_of,
     undisturbed,

@@ -21,8 +21,8 @@ import yaml
 
 from support.cluster_fixtures import operator_for
 from support.fault_proxy import FaultProxy
-from support.faults import Fault, Trouble, format_faults
-from support.histories import History, shorter, undisturbed
+from support.faults import Trouble
+from support.histories import History, Verdict, shorter, undisturbed
 from support.lives import LIVES, Life
 from support.mirror import Mirror, OverdueError
 from support.oracles import Calls, Shape, differences, faults_in_log, shape_of
@@ -41,25 +41,6 @@ WATCH_OVER_SECONDS: Final = 0.1
 AT_ONCE: Final = 24
 
 _numbers = itertools.count(1)
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """How a history ended."""
-
-    history: History
-    failures: tuple[str, ...] = ()
-    fired: tuple[Fault, ...] = ()
-    writes: int = 0
-
-    def __str__(self) -> str:
-        """Read as what went wrong and how to see it again."""
-        told = "\n  ".join(self.failures) or "nothing went wrong"
-        return (
-            f"{self.history}\n  {told}\n  struck: {format_faults(self.fired) or 'nothing'}\n"
-            f"  again: VOICEFLEET_FAULT_HISTORY={str(self.history)!r} "
-            "make faults"
-        )
 
 
 @dataclass(slots=True)
@@ -123,13 +104,19 @@ class Arena:
         self, histories: Sequence[History], *, quiet_seconds: float = 3.0, at_once: int = AT_ONCE
     ) -> list[Verdict]:
         """Live every history, so many at once, and judge how each ended."""
-        missing = [life for life in undisturbed(histories) if life not in self.wanted]
-        for batch in _batches(missing, at_once):
-            await self._learn(batch, quiet_seconds)
+        await self.learn(histories, quiet_seconds=quiet_seconds, at_once=at_once)
         verdicts: list[Verdict] = []
         for batch in _batches(histories, at_once):
             verdicts += await self._judge_batch(batch, quiet_seconds)
         return verdicts
+
+    async def learn(
+        self, histories: Iterable[History], *, quiet_seconds: float = 3.0, at_once: int = AT_ONCE
+    ) -> None:
+        """Live the undisturbed life of each history, unless it was lived here before."""
+        missing = [life for life in undisturbed(histories) if life not in self.wanted]
+        for batch in _batches(missing, at_once):
+            await self._learn(batch, quiet_seconds)
 
     async def shrink(self, verdict: Verdict, *, quiet_seconds: float = 3.0) -> Verdict:
         """Leave out one fault after the other while what is left still fails."""

@@ -89,16 +89,32 @@ def fleet_key_of(name: str = "interviews") -> ObjectKey:
 class Shell:
     """An operator without processes: `settle` runs every cycle that is due."""
 
-    def __init__(self, planner: Planner | None = None, platform: Platform | None = None) -> None:
-        self.clock = FakeClock()
-        self.queue = WorkQueue(self.clock, jitter=lambda: 1.0)
-        self.cluster = FakeCluster(self.queue.add)
-        self.workers = FakeWorkers(self.clock, self.queue.add)
+    def __init__(
+        self,
+        planner: Planner | None = None,
+        platform: Platform | None = None,
+        *,
+        cluster: FakeCluster | None = None,
+        clock: FakeClock | None = None,
+    ) -> None:
+        self.clock = clock or FakeClock()
+        self.cluster = cluster or FakeCluster()
+        self.workers = FakeWorkers(self.clock)
         self.servers = FakeMediaServers(self.clock)
         self.recorder = FakeRecorder()
         self.meter = FakeMeter()
         self.may_write = True
         self._known: set[str] = set()
+        self._planner = planner
+        self._platform = platform or Platform()
+        self.start()
+
+    def start(self) -> None:
+        """Start the operator with an empty memory, as a new process has it."""
+        self.queue = WorkQueue(self.clock, jitter=lambda: 1.0)
+        self.cluster.restart(self.queue.add)
+        self.workers.restart(self.queue.add)
+        self.servers.restart()
         secrets = FakeSecrets()
         self.reconciler = Reconciler(
             Surroundings(
@@ -127,9 +143,9 @@ class Shell:
                     meter=self.meter,
                     clock=self.clock,
                 ),
-                platform=lambda: platform or Platform(),
+                platform=lambda: self._platform,
             ),
-            planner,
+            self._planner,
         )
 
     async def apply(self, body: Manifest) -> ObjectKey:

@@ -64,17 +64,18 @@ class FakeCluster:
 
     def fleet_keys(self) -> Collection[ObjectKey]:
         """Do what the port says."""
-        return tuple(key for key in self._objects if key.kind == "VoiceFleet")
+        return tuple(key for key in self._seen() if key.kind == "VoiceFleet")
 
     def find_fleet(self, key: ObjectKey) -> Manifest | None:
         """Do what the port says."""
-        return copy.deepcopy(self._objects[key].manifest) if key in self._objects else None
+        seen = self._seen()
+        return copy.deepcopy(seen[key].manifest) if key in seen else None
 
     def children(self, fleet: ObjectKey) -> Mapping[ObjectKey, Child]:
         """Do what the port says."""
         return {
             key: parse_child(self._with_managers(stored))
-            for key, stored in self._objects.items()
+            for key, stored in self._seen().items()
             if key.kind in CHILD_KINDS
             and (_labelled_fleet(stored) or self._remembered.get(key)) == fleet
         }
@@ -83,7 +84,7 @@ class FakeCluster:
         """Do what the port says."""
         pods = [
             parse_pod(copy.deepcopy(stored.manifest))
-            for key, stored in self._objects.items()
+            for key, stored in self._seen().items()
             if key.kind == "Pod" and _labelled_fleet(stored) == fleet
         ]
         return tuple(pod for pod in pods if pod is not None)
@@ -208,6 +209,11 @@ class FakeCluster:
             if dependent in self._objects:
                 self.remove(dependent)
 
+    def restart(self, on_change: Callable[[ObjectKey], None]) -> None:
+        """Serve a new operator: it hears of changes, and has read nothing past its cache yet."""
+        self._on_change = on_change
+        self._remembered.clear()
+
     def fail_next(
         self, verb: str, error: VoiceFleetError, *, times: int = 1, is_lost_answer: bool = False
     ) -> None:
@@ -227,6 +233,10 @@ class FakeCluster:
         return [self.get(key) for key in self._objects if key.kind == kind]
 
     # storing
+
+    def _seen(self) -> Mapping[ObjectKey, Stored]:
+        """Return what the operator's cache shows: here everything, and at once."""
+        return self._objects
 
     def _create(self, manifest: Manifest) -> None:
         key = key_of(manifest)

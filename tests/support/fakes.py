@@ -96,6 +96,16 @@ class FakeWorkers:
             self.report(pod)
         self._workers[pod.uid] = replace(self._workers[pod.uid], is_silent=True)
 
+    def is_cordoned(self, pod: Pod) -> bool:
+        """Say whether a worker refuses new calls, whoever may know that."""
+        return pod.uid in self._workers and self._workers[pod.uid].is_cordoned
+
+    def restart(self, wake: Callable[[ObjectKey], None]) -> None:
+        """Serve a new operator, which polls nobody yet; the workers notice nothing."""
+        self._wake = wake
+        self._followed.clear()
+        self._reports.clear()
+
     def followed(self, fleet: ObjectKey) -> set[str]:
         """Return the UIDs of a fleet's workers that are polled."""
         return {uid for uid, key in self._followed.items() if key == fleet}
@@ -185,6 +195,10 @@ class FakeMediaServers:
     def silence(self, pod: Pod) -> None:
         """Let a server answer nothing any more."""
         del self._rooms[pod.uid]
+
+    def restart(self) -> None:
+        """Serve a new operator, which has asked nobody yet."""
+        self._reports.clear()
 
     async def read(self, pod: Pod) -> ServerReport | None:
         """Do what the port says."""

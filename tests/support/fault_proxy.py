@@ -34,6 +34,9 @@ LATE_SECONDS = 2.0
 OUTAGE_SECONDS = 3.0
 STALE_SECONDS = 1.0
 """How much older than the world a stale list is, at least."""
+GATHER_SECONDS = 0.7
+"""How long a namespace whose moment has come stands still until the operator is killed, so that
+one death can be that of several namespaces."""
 
 HOP_HEADERS = frozenset({"host", "content-length", "transfer-encoding", "accept-encoding"})
 PASSED_HEADERS = frozenset({"content-type", "content-encoding", "retry-after"})
@@ -74,6 +77,8 @@ class FaultProxy:
         self._rewinds: dict[str, _Rewind] = {}
         self._outage: asyncio.Task[None] | None = None
         self._is_away = False
+        self._dying: set[str] = set()
+        self._death: asyncio.Task[None] | None = None
         self.writes: list[Write] = []
         self.troubles: dict[str, Trouble] = {}
         """By namespace."""
@@ -128,8 +133,7 @@ class FaultProxy:
         await self._site.start()
 
     async def _stop(self) -> None:
-        if self._outage is not None:
-            await self._outage
+        await asyncio.gather(*filter(None, (self._outage, self._death)))
         self._cut_all()
         await self._runner.cleanup()
         await self._client.close()
@@ -146,6 +150,19 @@ class FaultProxy:
         await asyncio.sleep(OUTAGE_SECONDS)
         self._is_away = False
         await self._listen(self._port)
+
+    async def _die(self, namespace: str) -> None:
+        """Let nothing more happen in this namespace, and wait until the operator is dead."""
+        self._dying.add(namespace)
+        if self._death is None:
+            self._death = asyncio.create_task(self._kill())
+        await asyncio.shield(self._death)
+
+    async def _kill(self) -> None:
+        await asyncio.sleep(GATHER_SECONDS)
+        self.kill()
+        self._dying.clear()
+        self._death = None
 
     def _cut_all(self) -> None:
         for transport in tuple(self._open):
@@ -173,6 +190,9 @@ class FaultProxy:
             return await self._watch(request, about["plural"] if about else "")
         if rewind := self._take_rewind(request):
             return web.Response(body=rewind.body, content_type="application/json")
+        if about is not None and about["namespace"] in self._dying:
+            await self._die(about["namespace"])
+            raise ConnectionResetError
         fault, is_write = self._strike(request, about)
         if fault is not None and fault.kind in STATUSES:
             self._note(request, STATUSES[fault.kind][0], is_write=is_write)
@@ -184,7 +204,7 @@ class FaultProxy:
             body = await answer.read()
         self._note(request, answer.status, is_write=is_write)
         if fault is not None:
-            await self._spoil_answer(request, fault)
+            await self._spoil_answer(request, fault, (about and about["namespace"]) or "")
         return web.Response(status=answer.status, body=body, headers=_passed(answer))
 
     def _strike(
@@ -199,14 +219,15 @@ class FaultProxy:
             return None, is_write
         return trouble.meet(WRITE if is_write else READ), is_write
 
-    async def _spoil_answer(self, request: web.Request, fault: Fault) -> None:
+    async def _spoil_answer(self, request: web.Request, fault: Fault, namespace: str) -> None:
         match fault.kind:
             case FaultKind.LOST:
                 _abort(request.transport)
             case FaultKind.SLOW:
                 await asyncio.sleep(SLOW_SECONDS)
             case FaultKind.KILL:
-                self.kill()
+                await self._die(namespace)
+                raise ConnectionResetError
             case FaultKind.OUTAGE if not self._is_away:
                 self._outage = asyncio.create_task(self._be_away())
 

@@ -106,6 +106,25 @@ class History:
         return replace(self, faults=())
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a history ended."""
+
+    history: History
+    failures: tuple[str, ...] = ()
+    fired: tuple[Fault, ...] = ()
+    writes: int = 0
+
+    def __str__(self) -> str:
+        """Read as what went wrong and how to see it again."""
+        told = "\n  ".join(self.failures) or "nothing went wrong"
+        return (
+            f"{self.history}\n  {told}\n  struck: {format_faults(self.fired) or 'nothing'}\n"
+            f"  again: VOICEFLEET_FAULT_HISTORY={str(self.history)!r} "
+            "make faults"
+        )
+
+
 def history_of(seed: int, *, tiers: Sequence[frozenset[Tier]] = COMBINATIONS) -> History:
     """Return the history of a seed: the same one on every machine.
 

@@ -48,15 +48,7 @@ class Life:
 
     def manifest(self) -> Manifest:
         """Return what the fleet's author applies first."""
-        made = with_spec(a_fleet_manifest(self.namespace), "agents.maxReplicas", 6)
-        parts = {
-            Tier.SPEECH: with_speech,
-            Tier.EVALUATION: with_evaluation,
-            Tier.EXTERNAL_REDIS: with_external_redis,
-        }
-        for tier in sorted(self.history.tiers):
-            made = parts[tier](made)
-        return made
+        return manifest_of(self.history, self.namespace)
 
     def workers(self) -> list[Manifest]:
         """Return the agents pods that nobody has told to go, by name."""
@@ -110,6 +102,19 @@ class Life:
         here = {pod["metadata"]["name"] for pod in self.workers()}
         found = [one["pod"] for one in told if not one["cordoned"] and one["pod"] in here]
         return max(found, default=None)
+
+
+def manifest_of(history: History, namespace: str) -> Manifest:
+    """Return the fleet of a history as its author applies it first."""
+    made = with_spec(a_fleet_manifest(namespace), "agents.maxReplicas", 6)
+    parts = {
+        Tier.SPEECH: with_speech,
+        Tier.EVALUATION: with_evaluation,
+        Tier.EXTERNAL_REDIS: with_external_redis,
+    }
+    for tier in sorted(history.tiers):
+        made = parts[tier](made)
+    return made
 
 
 async def live_create(life: Life) -> None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from support.api import Manifest
+from support.manifests import is_settled
 from voicefleet.api import labels
 
 Objects = Mapping[tuple[str, str], Manifest]
@@ -41,6 +42,8 @@ DERIVED: Final = frozenset(
         "deployment.kubernetes.io/revision",
         "pod-template-hash",
         "voicefleet.dev/fingerprint",
+        labels.MADE_AS,
+        labels.MADE_FROM,
         labels.SERVER,
     }
 )
@@ -119,6 +122,25 @@ def differences(wanted: Shape, seen: Shape) -> list[str]:
 def faults_in_log(lines: Iterable[str]) -> list[str]:
     """Return the lines with which the operator admits that something is wrong with itself."""
     return [line for line in lines if LOG_FAULT.search(line)]
+
+
+def faults_in_status(objects: Objects) -> list[str]:
+    """Return what a fleet claims that is not so, at any moment of its life.
+
+    A fleet that says it is Ready for its newest manifest must have children made from it: a
+    status written before them promises what a crash in between never keeps.
+    """
+    images = {
+        item["spec"]["template"]["spec"]["containers"][0]["image"]
+        for (kind, _), item in objects.items()
+        if kind == "ReplicaSet" and item["metadata"].get("labels", {}).get(labels.TIER) == "agents"
+    }
+    return [
+        f"VoiceFleet/{name} is Ready for image {wanted}, and no worker is made from it"
+        for (kind, name), fleet in objects.items()
+        if kind == "VoiceFleet" and is_settled(fleet)
+        if (wanted := fleet["spec"]["agents"]["image"]) not in images
+    ]
 
 
 def _is_of_fleet(item: Manifest) -> bool:
