@@ -22,6 +22,16 @@ class RememberedRefusal:
     """Of the refused step; a step that differs deserves a new attempt."""
 
 
+@dataclass(frozen=True, slots=True)
+class ExpectedGap:
+    """That a fleet is not ready because it was enlarged, of which no Event has told yet."""
+
+    reason: str
+    """Reason word of its Ready condition; another word is another matter."""
+    since: float
+    """Monotonic seconds."""
+
+
 @dataclass(slots=True)
 class FleetMemory:
     """One fleet's memory. The only mutable state of the shell."""
@@ -34,6 +44,8 @@ class FleetMemory:
     """Decisions carried out whose status could not be written yet."""
     status_written_at: float | None = None
     """Monotonic seconds; None before the first write of this process."""
+    expected_gap: ExpectedGap | None = None
+    """Set while the fleet is not ready by its own decision, and that decision's Event suffices."""
     error: str = ""
     """The last cycle's failure as it was logged, so that it is logged once and not each time."""
     removals: tuple[Removal, ...] = ()

@@ -1,43 +1,40 @@
 """Tells people what a cycle saw and did: status, Events, log. Never for an idle cycle.
 
-A change of a condition, a decision or a count of replicas is written at once. Session counts
-move all the time, and each write wakes every watcher of the fleet, so they alone wait until
-the last write is 30 s old. Called by `shell/reconcile`.
+Each write wakes every watcher of the fleet, so how soon a difference is written depends on
+what it is (`shell/news`). One thing is told in one Event: a fleet that is made larger is not
+ready until its new workers are, and the decision has said so already. Called by
+`shell/reconcile`.
 """
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable
 
 from voicefleet.api.reasons import ConditionType, Reason
-from voicefleet.api.status import Condition, ConditionStatus, VoiceFleetStatus
+from voicefleet.api.status import Condition, VoiceFleetStatus
 from voicefleet.manifests import Manifest, ObjectKey
 from voicefleet.model.decision import Decision
 from voicefleet.ports import Clock, Cluster, Recorder
-from voicefleet.shell.memory import FleetMemory
+from voicefleet.shell.memory import ExpectedGap, FleetMemory
 from voicefleet.shell.meter import Meter
+from voicefleet.shell.news import (
+    REASONS,
+    find_interval,
+    find_ready,
+    find_transitions,
+    is_growth,
+    is_trouble,
+)
 
 logger = logging.getLogger(__name__)
-
-STATUS_INTERVAL_SECONDS = 30.0
-"""Session counts are written at most twice a minute."""
 
 SECOND_LOOK_SECONDS = 0.5
 """A status follows also from the one before it (a generation seen for the first time is still
 being applied), and our own write is no event. So after a write the fleet is looked at again;
 the second look finds nothing to write, or what the first could not know yet."""
 
-MOVING_FIELDS = frozenset({"sessions", "etaSeconds", "message"})
-"""Fields whose change alone can wait: counts of calls, and sentences with numbers in them."""
-
-REASONS: Mapping[str, Reason] = {reason.value: reason for reason in Reason}
-"""Status may hold words of a newer operator; those are not ours to announce."""
-
-TROUBLE: Mapping[str, ConditionStatus] = {ConditionType.STALLED: ConditionStatus.TRUE}
-"""What each condition is when something is wrong; `False` where it is not listed."""
-
-SILENT_CONDITIONS = frozenset[str]({ConditionType.RECONCILING})
-"""Comes and goes with every change; the decisions say more."""
+GROWTH_PATIENCE_SECONDS = 60.0
+"""How long a fleet that was enlarged may be not ready without an Event about that. Pods that
+cannot be placed or started have one at once; what takes longer than this deserves a look."""
 
 CHOSEN_CONDITIONS = frozenset[str]({ConditionType.SCALING_ACTIVE})
 """False because somebody wrote so; an Event about it is no warning."""
@@ -68,18 +65,19 @@ class Reporter:
         """
         before: Manifest = body.get("status") or {}
         wanted = status.to_manifest()
+        rest: float | None = None
         if wanted == before:
             # The same thing once more: status shows it already, its Event is counted.
             await self._announce_decisions(body, memory)
-            return None
-        pause = self._pause_seconds(before, wanted, memory)
-        if pause > 0:
-            return pause
-        await self._cluster.write_status(key, wanted)
-        memory.status_written_at = self._clock.monotonic()
-        await self._announce_decisions(body, memory)
-        await self._announce_conditions(body, before, status)
-        return SECOND_LOOK_SECONDS
+        elif (rest := self._pause_seconds(before, wanted, memory)) <= 0:
+            await self._cluster.write_status(key, wanted)
+            memory.status_written_at = self._clock.monotonic()
+            news = self._without_expected(find_transitions(before, status), status, memory)
+            await self._announce_decisions(body, memory)
+            await self._announce_conditions(body, news)
+            rest = SECOND_LOOK_SECONDS
+        patience = await self._watch_gap(body, status, memory)
+        return min((wait for wait in (rest, patience) if wait is not None), default=None)
 
     async def _announce_decisions(self, body: Manifest, memory: FleetMemory) -> None:
         decisions, memory.unreported = memory.unreported, ()
@@ -109,67 +107,52 @@ class Reporter:
                 logger.info("%s: %s", fleet, decision.because)
 
     def _pause_seconds(self, before: Manifest, wanted: Manifest, memory: FleetMemory) -> float:
-        if memory.status_written_at is None or without_moving(before) != without_moving(wanted):
+        if memory.status_written_at is None:
             return 0.0
-        due_at = memory.status_written_at + STATUS_INTERVAL_SECONDS
+        due_at = memory.status_written_at + find_interval(before, wanted)
         return max(0.0, due_at - self._clock.monotonic())
 
-    async def _announce_conditions(
-        self, body: Manifest, before: Manifest, status: VoiceFleetStatus
-    ) -> None:
-        for condition in find_transitions(before, status):
+    def _without_expected(
+        self, news: Iterable[Condition], status: VoiceFleetStatus, memory: FleetMemory
+    ) -> tuple[Condition, ...]:
+        """Leave out that the fleet is not ready where that was decided, and that it is again."""
+        told = []
+        for condition in news:
+            if condition.type != ConditionType.READY:
+                told.append(condition)
+            elif not is_trouble(condition):
+                if memory.expected_gap is None:
+                    told.append(condition)
+                memory.expected_gap = None
+            elif is_growth(status, memory.unreported):
+                memory.expected_gap = ExpectedGap(condition.reason, self._clock.monotonic())
+            else:
+                told.append(condition)
+        return tuple(told)
+
+    async def _watch_gap(
+        self, body: Manifest, status: VoiceFleetStatus, memory: FleetMemory
+    ) -> float | None:
+        """Tell of an expected gap after all once it lasts too long or has another reason.
+
+        Returns:
+            Seconds until it has lasted too long; None where there is none.
+        """
+        gap, ready = memory.expected_gap, find_ready(status.conditions)
+        if gap is None or ready is None:
+            return None
+        rest = gap.since + GROWTH_PATIENCE_SECONDS - self._clock.monotonic()
+        if rest > 0 and ready.reason == gap.reason:
+            return rest
+        memory.expected_gap = None
+        await self._announce_conditions(body, (ready,))
+        return None
+
+    async def _announce_conditions(self, body: Manifest, news: Iterable[Condition]) -> None:
+        for condition in news:
             await self._recorder.record(
                 body,
                 reason=REASONS[condition.reason],
                 note=condition.message,
                 is_warning=is_trouble(condition) and condition.type not in CHOSEN_CONDITIONS,
             )
-
-
-def without_moving(status: Any) -> Any:
-    """Return a status without the values whose change can wait.
-
-    `summary.sessions` is one of them, like every other `sessions`. Whether a value is there,
-    and whether a part of it is unknown ("0+?/16"), stays: that somebody has begun to answer
-    is news, not movement.
-    """
-    if isinstance(status, dict):
-        return {
-            name: "?" in str(value) if name in MOVING_FIELDS else without_moving(value)
-            for name, value in status.items()
-        }
-    if isinstance(status, list):
-        return [without_moving(member) for member in status]
-    return status
-
-
-def find_transitions(before: Manifest, status: VoiceFleetStatus) -> tuple[Condition, ...]:
-    """Return the conditions that deserve an Event: trouble that is new, and trouble that ended.
-
-    A fleet that has never had a status has nothing to compare with; only its troubles are new.
-    """
-    known = {item["type"]: item for item in before.get("conditions") or ()}
-    return tuple(
-        condition
-        for condition in status.conditions
-        if condition.type not in SILENT_CONDITIONS
-        and condition.reason in REASONS
-        and _is_news(known.get(condition.type), condition)
-    )
-
-
-def is_trouble(condition: Condition) -> bool:
-    """Say whether the condition is what nobody wants it to be."""
-    return condition.status is TROUBLE.get(condition.type, ConditionStatus.FALSE)
-
-
-def _is_news(before: Manifest | None, condition: Condition) -> bool:
-    was = before["status"] if before else None
-    if condition.type == ConditionType.READY and is_trouble(condition):
-        # A fleet that is still starting is not ready for one reason after the other.
-        return was == ConditionStatus.TRUE
-    if before is None:
-        return is_trouble(condition)
-    return was != condition.status or (
-        is_trouble(condition) and before.get("reason") != condition.reason
-    )

@@ -14,8 +14,9 @@ from voicefleet.model.observed import Observed
 from voicefleet.model.plan import Plan
 from voicefleet.planning import plan_fleet
 from voicefleet.settings import Platform
+from voicefleet.shell.news import STATUS_INTERVAL_SECONDS
 from voicefleet.shell.reconcile import Planner
-from voicefleet.shell.report import SECOND_LOOK_SECONDS, STATUS_INTERVAL_SECONDS
+from voicefleet.shell.report import SECOND_LOOK_SECONDS
 
 SERVICE = ObjectKey("Service", NAMESPACE, "interviews-media")
 

@@ -1,17 +1,30 @@
 """What is news, and what is not."""
 
+from collections import Counter
+from datetime import timedelta
+
 import pytest
 
-from support.cycles import FakeMeter, a_fleet_body, fleet_key_of
+from support.cycles import IMAGE, NAMESPACE, FakeMeter, Shell, a_fleet_body, fleet_key_of
 from support.fakes import NOW, FakeClock, FakeCluster, FakeRecorder
 from voicefleet.api.reasons import ConditionType, Reason
 from voicefleet.api.status import Condition, ConditionStatus, VoiceFleetStatus
-from voicefleet.manifests import Manifest
+from voicefleet.manifests import Manifest, ObjectKey
+from voicefleet.model.decision import Decision
+from voicefleet.model.observed import Tier
 from voicefleet.shell.memory import FleetMemory
-from voicefleet.shell.report import Reporter, find_transitions, without_moving
+from voicefleet.shell.news import (
+    COUNT_INTERVAL_SECONDS,
+    STATUS_INTERVAL_SECONDS,
+    find_interval,
+    find_transitions,
+    without_moving,
+)
+from voicefleet.shell.report import GROWTH_PATIENCE_SECONDS, Reporter
 from voicefleet.shell.stalled import stall_status
 
 TRUE, FALSE = ConditionStatus.TRUE, ConditionStatus.FALSE
+UNREADY = {"status": {"conditions": [{"type": "Ready", "status": "False"}]}}
 
 
 def a_status(*conditions: tuple[ConditionType, ConditionStatus, str]) -> VoiceFleetStatus:
@@ -82,6 +95,151 @@ def test_counts_of_calls_and_sentences_can_wait():
 def test_the_first_count_cannot_wait():
     """Whoever waits for a fleet to answer must not be told half a minute later."""
     assert without_moving(with_sessions("0+?/16", None)) != without_moving(with_sessions("0/16", 0))
+
+
+def at_count(replicas: int, ready: int, **more: object) -> Manifest:
+    """Return a status that differs from others only in counts of replicas."""
+    agents = {"replicas": replicas, "readyReplicas": ready, "desiredReplicas": 3}
+    return {"agents": agents, "summary": {"agents": f"{ready}/3"}, **more}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        pytest.param(at_count(2, 2), at_count(3, 2), COUNT_INTERVAL_SECONDS, id="a-pod-came"),
+        pytest.param(
+            with_sessions("0+?/16", None),
+            with_sessions("0/16", 0),
+            COUNT_INTERVAL_SECONDS,
+            id="the-first-count-of-calls",
+        ),
+        pytest.param(
+            with_sessions("3/16", 3),
+            with_sessions("4/16", 4),
+            STATUS_INTERVAL_SECONDS,
+            id="a-call-came",
+        ),
+        pytest.param(
+            at_count(2, 2), at_count(2, 2, observedGeneration=2), 0.0, id="another-generation"
+        ),
+        pytest.param(
+            at_count(2, 2, conditions=[]),
+            at_count(3, 3, conditions=[{"type": "Ready"}]),
+            0.0,
+            id="a-condition-and-a-count",
+        ),
+    ],
+)
+def test_what_is_new_decides_how_soon_it_is_written(
+    before: Manifest, after: Manifest, expected: float
+):
+    """A condition pages somebody; a count that moves on in a moment only wakes watchers."""
+    assert find_interval(before, after) == expected
+
+
+async def test_pods_that_come_and_go_are_written_once_a_second():
+    """A surge of 60 workers moves two counts 60 times each, and every write wakes watchers."""
+    shell = Shell()
+    key = await shell.apply(a_fleet_body(agents={"image": IMAGE, "minReplicas": 8}))
+    pods = [pod.name for pod in shell.cluster.pods(key) if pod.tier == "agents"]
+    shell.cluster.edit(ObjectKey("Pod", NAMESPACE, pods[0]), UNREADY)
+    await shell.settle()
+    shell.cluster.writes.clear()
+
+    for pod in pods[1:]:
+        shell.cluster.edit(ObjectKey("Pod", NAMESPACE, pod), UNREADY)
+        await shell.settle(0.25)
+
+    assert 1 <= shell.cluster.writes.count(f"status {key}") <= 3
+
+
+async def test_growth_that_was_decided_is_told_in_one_event():
+    """The decision says it; "not ready" and "ready" around it are an alarm about nothing."""
+    shell = Shell()
+    key = await shell.apply(a_fleet_body())
+    before = count_events(shell.recorder)
+
+    shell.cluster.edit(key, {"spec": {"agents": {"minReplicas": 4}}})
+    await shell.settle()
+
+    assert count_events(shell.recorder) - before == Counter(BelowMinimum=1)
+    assert shell.condition("Ready")["status"] == "True"
+
+
+GROWN = Decision(Tier.AGENTS, 2, 4, Reason.BELOW_MINIMUM, "minReplicas is 4")
+ROOM = (ConditionType.CAPACITY_AVAILABLE, TRUE, Reason.CAPACITY_READY)
+GROWING = a_status(
+    (ConditionType.READY, FALSE, Reason.AGENTS_NOT_READY),
+    (ConditionType.RECONCILING, TRUE, Reason.SCALING_UP),
+    ROOM,
+)
+GROWING_WITHOUT_MEDIA = a_status(
+    (ConditionType.READY, FALSE, Reason.MEDIA_NOT_READY),
+    (ConditionType.RECONCILING, TRUE, Reason.SCALING_UP),
+    ROOM,
+)
+GROWN_WELL = a_status((ConditionType.READY, TRUE, Reason.ALL_TIERS_READY), ROOM)
+
+
+def count_events(recorder: FakeRecorder) -> Counter[str]:
+    """Return how often each reason was recorded."""
+    return sum((Counter({str(one.reason): one.count}) for one in recorder.events), Counter())
+
+
+class Told:
+    """Reports one status after the other, and returns what each was worth an Event."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.recorder = FakeRecorder()
+        self.memory = FleetMemory()
+        self.cluster = FakeCluster()
+        self.cluster.create(a_fleet_body())
+        self._reporter = Reporter(
+            cluster=self.cluster, recorder=self.recorder, meter=FakeMeter(), clock=self.clock
+        )
+
+    async def report(self, status: VoiceFleetStatus, *decisions: Decision) -> list[str]:
+        """Report a status of this moment; returns the reasons of its Events."""
+        before = count_events(self.recorder)
+        self.memory.unreported = decisions
+        body = self.cluster.get(fleet_key_of())
+        await self._reporter.report(body, status, self.memory, key=fleet_key_of())
+        return list(count_events(self.recorder) - before)
+
+
+async def test_a_worker_that_takes_too_long_to_start_is_told_after_all():
+    """Whoever waits for capacity must learn that it does not come, and then that it did."""
+    told = Told()
+    await told.report(GROWN_WELL)
+    at_once = await told.report(GROWING, GROWN)
+    told.clock.advance(timedelta(seconds=GROWTH_PATIENCE_SECONDS))
+
+    late, again, well = [await told.report(status) for status in (GROWING, GROWING, GROWN_WELL)]
+
+    assert at_once == ["BelowMinimum"]
+    assert (late, again, well) == (["AgentsNotReady"], [], ["AllTiersReady"])
+
+
+async def test_another_trouble_while_a_fleet_grows_is_told_at_once():
+    """New workers excuse nothing but themselves."""
+    told = Told()
+    await told.report(GROWN_WELL)
+    await told.report(GROWING, GROWN)
+
+    reasons = await told.report(GROWING_WITHOUT_MEDIA)
+
+    assert reasons == ["MediaNotReady"]
+
+
+async def test_a_fleet_that_loses_a_worker_is_told_at_once():
+    """Nobody decided that."""
+    told = Told()
+    await told.report(GROWN_WELL)
+
+    reasons = await told.report(GROWING)
+
+    assert reasons == ["AgentsNotReady"]
 
 
 async def test_a_wish_of_the_author_is_no_warning():
