@@ -88,7 +88,7 @@ def a_server_pod(
         return Seen(built)
     assert empty_for is None or rooms == 0, "a server with rooms is not empty"
     since = NOW - empty_for if empty_for is not None else None
-    return Seen(built, server=ServerReport(NOW - report_age, rooms, since))
+    return Seen(built, server=ServerReport(NOW - report_age, rooms, empty_since=since))
 
 
 def a_pod(

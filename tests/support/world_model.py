@@ -222,7 +222,7 @@ class World:
                 truth.empty_since = None
             elif truth.empty_since is None:
                 truth.empty_since = self.now
-            truth.last_word = ServerReport(self.now, truth.sessions, truth.empty_since)
+            truth.last_word = ServerReport(self.now, truth.sessions, empty_since=truth.empty_since)
 
     def _take(self, step: Step) -> None:
         match step:

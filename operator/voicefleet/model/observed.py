@@ -100,6 +100,8 @@ class Pod:
     """Whether any container runs now. Where none does, no call can be in the pod."""
     started_at: datetime | None = None
     """When its youngest running container started, in whole seconds of the node's clock."""
+    ready_at: datetime | None = None
+    """Since when it is Ready; lead times are measured from it. None while it is not."""
     is_deleting: bool = False
     is_finished: bool = False
     """Phase Succeeded or Failed (an eviction): its ReplicaSet no longer counts it."""

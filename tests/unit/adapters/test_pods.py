@@ -1,5 +1,6 @@
 """What a pod's manifest says about readiness, life and trouble."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -57,6 +58,15 @@ def test_a_running_ready_pod():
         False,
     )
     assert (pod.ip, pod.node, pod.grace_seconds, pod.trouble) == ("10.0.0.7", "plain-1", 5520, None)
+
+
+def test_a_ready_pod_tells_since_when():
+    """Lead times are measured from it; a pod that is no longer Ready has no such time."""
+    since = "2026-03-02T09:00:40Z"
+    ready = {"type": "Ready", "status": "True", "lastTransitionTime": since}
+
+    assert parsed(conditions=[ready]).ready_at == datetime(2026, 3, 2, 9, 0, 40, tzinfo=UTC)
+    assert parsed(conditions=[{**ready, "status": "False"}]).ready_at is None
 
 
 def test_a_controller_owns_its_pod():

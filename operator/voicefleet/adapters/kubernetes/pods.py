@@ -47,6 +47,7 @@ def parse_pod(manifest: Manifest) -> Pod | None:
         is_ready=_condition(status, "Ready").get("status") == "True",
         is_running=_is_running(status),
         started_at=_started_at(status),
+        ready_at=_ready_at(status),
         is_deleting="deletionTimestamp" in metadata,
         is_finished=is_finished,
         ip=status.get("podIP", ""),
@@ -82,6 +83,13 @@ def _started_at(status: Mapping[str, Any]) -> datetime | None:
     states = [container.get("state") or {} for container in status.get("containerStatuses") or ()]
     starts = [(state.get("running") or {}).get("startedAt") for state in states]
     return max((datetime.fromisoformat(start) for start in starts if start), default=None)
+
+
+def _ready_at(status: Mapping[str, Any]) -> datetime | None:
+    """Return since when the pod is Ready, if it is and if the kubelet says so."""
+    ready = _condition(status, "Ready")
+    since = ready.get("lastTransitionTime") if ready.get("status") == "True" else None
+    return datetime.fromisoformat(since) if since else None
 
 
 def _find_trouble(status: Mapping[str, Any]) -> PodTrouble | None:
