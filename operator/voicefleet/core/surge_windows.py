@@ -6,7 +6,7 @@ where the system has none, so that they are the same in every container. Called 
 """
 
 from collections.abc import Iterator
-from datetime import datetime, time, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from voicefleet.api.surgeplan import SurgePlanSpec, SurgeWindow, WeeklyHours
@@ -80,7 +80,8 @@ def _spans_of(
     window: SurgeWindow, zone: ZoneInfo, after: datetime, before: datetime
 ) -> Iterator[Span]:
     if window.once is not None:
-        span = Span(window.once.start_time, window.once.end_time)
+        begin, end = (at.astimezone(UTC) for at in (window.once.start_time, window.once.end_time))
+        span = Span(begin, end)
         if span.starts_at < before and span.ends_at > after and span.starts_at < span.ends_at:
             yield span
     if window.weekly is not None:
