@@ -1,10 +1,10 @@
 """Which replica may write: the one that holds the Lease.
 
-The holder renews every 2 s and stops writing by itself 7 s after its last success; others
-take the Lease over 10 s after they last saw it change. Both measure with their own monotonic
-clock, so no replica ever compares another machine's wall clock with its own, and 3 s lie
-between the end of one leader and the start of the next. Started by `__main__`; `shell/apply`
-asks before each write.
+The holder renews every 2 s and stops writing by itself 7 s after its last success; others look
+every second and take the Lease over 10 s after they last saw it change. Both measure with
+their own monotonic clock, so no replica ever compares another machine's wall clock with its
+own, and 3 s lie between the end of one leader and the start of the next. Started by
+`__main__`; `shell/apply` asks before each write.
 """
 
 import asyncio
@@ -25,14 +25,17 @@ RELEASE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class LeaseTimings:
-    """The three durations of leader election, in seconds."""
+    """The durations of leader election, in seconds."""
 
     duration: int = 10
     """Others may take over this long after the Lease last changed."""
     renew_deadline: float = 7.0
     """The holder stops writing this long after it last renewed."""
     retry: float = 2.0
-    """Pause between two attempts to renew or to take over."""
+    """Pause between two attempts to renew."""
+    look: float = 1.0
+    """Pause between two looks of a replica that waits. A leader that is told to stop finishes
+    its writes for 0.8 s at most, so the next one leads within two seconds."""
 
 
 class Leadership:
@@ -75,13 +78,14 @@ class Leadership:
     async def acquire(self) -> None:
         """Wait until the Lease is ours."""
         while not await self._try():
-            await self._sleep(self._pause_seconds())
+            await self._sleep(self._shortened(self._timings.look))
 
     async def keep(self) -> str:
         """Renew the Lease until it is lost; returns the sentence that says why."""
         while True:
             # Never past the deadline: a leader that cannot renew has to notice in time.
-            await self._sleep(max(0.0, min(self._pause_seconds(), self._rest_seconds())))
+            pause = self._shortened(self._timings.retry)
+            await self._sleep(max(0.0, min(pause, self._rest_seconds())))
             if self._is_held:
                 await self._try()
             if not self._is_held:
@@ -171,6 +175,6 @@ class Leadership:
     def _rest_seconds(self) -> float:
         return self._renewed_at + self._timings.renew_deadline - self._clock.monotonic()
 
-    def _pause_seconds(self) -> float:
-        """Return the pause before the next attempt, a little different for each replica."""
-        return self._timings.retry * (0.8 + 0.2 * self._jitter())
+    def _shortened(self, seconds: float) -> float:
+        """Return a pause that is a little different for each replica."""
+        return seconds * (0.8 + 0.2 * self._jitter())

@@ -118,6 +118,40 @@ async def test_a_wall_clock_that_jumps_makes_no_leader():
     assert (is_leader, replicas.leaders) == (False, ["a"])
 
 
+@pytest.mark.parametrize("skew_seconds", [-60, 60], ids=["a_minute_behind", "a_minute_ahead"])
+async def test_a_leader_that_died_is_replaced_no_sooner_and_no_later_on_skewed_clocks(
+    skew_seconds: int,
+):
+    """The time in the Lease is another machine's; only its change can be trusted."""
+    replicas = Replicas("a", "b")
+    replicas.clocks["b"].jump(timedelta(seconds=skew_seconds))
+    await replicas["a"].acquire()
+    await replicas["b"].attempt()
+    replicas.pass_seconds(9.9)
+    too_early = await replicas["b"].attempt()
+    replicas.pass_seconds(0.1)
+
+    in_time = await replicas["b"].attempt()
+
+    assert (too_early, in_time) == (False, True)
+
+
+async def test_a_released_lease_is_noticed_within_a_second():
+    """With the 0.8 s in which the old leader finishes its writes that is less than two."""
+    replicas = Replicas("a", "b")
+    await replicas["a"].acquire()
+    waiting = asyncio.create_task(replicas["b"].acquire())
+    for _ in range(5):
+        await asyncio.sleep(0)
+    await replicas["a"].release()
+    released_at = replicas.clocks["b"].monotonic()
+
+    await waiting
+
+    assert replicas.clocks["b"].monotonic() - released_at <= 1
+    assert replicas.leaders == ["b"]
+
+
 async def test_a_renewed_lease_starts_the_wait_of_the_others_anew():
     """What counts is when the Lease was last seen to change, not when it was first seen."""
     replicas = Replicas("a", "b")
@@ -219,15 +253,18 @@ async def test_a_leader_does_not_take_back_what_it_released():
 
 @given(
     history=st.lists(
-        st.tuples(st.sampled_from("abc"), st.floats(0, 4), st.booleans()), min_size=1, max_size=60
+        st.tuples(st.sampled_from("abc"), st.floats(0, 4), st.booleans(), st.integers(-60, 60)),
+        min_size=1,
+        max_size=60,
     )
 )
-async def test_there_are_never_two_leaders(history: list[tuple[str, float, bool]]):
-    """Any order of attempts, pauses and outages: at most one replica may write."""
+async def test_there_are_never_two_leaders(history: list[tuple[str, float, bool, int]]):
+    """Any order of attempts, pauses, outages and jumping clocks: at most one may write."""
     replicas = Replicas("a", "b", "c")
     most = 0
-    for name, pause, is_down in history:
+    for name, pause, is_down, jump in history:
         replicas.store.is_down = is_down
+        replicas.clocks[name].jump(timedelta(seconds=jump))
         await replicas[name]._try()
         most = max(most, len(replicas.leaders))
         replicas.pass_seconds(pause)
