@@ -7,7 +7,7 @@ which runs without a server.
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from voicefleet.api.base import ApiModel, Timestamp
 from voicefleet.api.patterns import PATTERN_MEANINGS
 from voicefleet.api.status import VoiceFleetStatus
+from voicefleet.api.surgeplan import SurgePlanSpec, SurgePlanStatus
 from voicefleet.api.voicefleet import VoiceFleetSpec
 from voicefleet.errors import SpecError
 
@@ -22,8 +23,8 @@ VALUE_SHOWN_MAX = 80
 """Characters of a wrong value that a message repeats; a message must stay one line."""
 
 
-class FleetMetadata(ApiModel):
-    """Who a fleet is, and whether it is to go."""
+class Metadata(ApiModel):
+    """Which object it is, and whether it is to go."""
 
     name: str
     namespace: str = "default"
@@ -37,9 +38,20 @@ class FleetMetadata(ApiModel):
 class VoiceFleet(ApiModel):
     """A VoiceFleet as stored, typed."""
 
-    metadata: FleetMetadata
+    metadata: Metadata
     spec: VoiceFleetSpec
     status: VoiceFleetStatus = Field(default_factory=VoiceFleetStatus)
+
+
+class SurgePlan(ApiModel):
+    """A SurgePlan as stored, typed."""
+
+    metadata: Metadata
+    spec: SurgePlanSpec
+    status: SurgePlanStatus = Field(default_factory=SurgePlanStatus)
+
+
+Object = TypeVar("Object", bound=ApiModel)
 
 
 def parse_fleet(body: Mapping[str, Any]) -> VoiceFleet:
@@ -49,18 +61,33 @@ def parse_fleet(body: Mapping[str, Any]) -> VoiceFleet:
         SpecError: A field is missing, of the wrong type or out of range. The message names
             the fleet, the first such field, its value, the limit, and what to do.
     """
+    return _parse(VoiceFleet, body)
+
+
+def parse_surge_plan(body: Mapping[str, Any]) -> SurgePlan:
+    """Return the typed form of a SurgePlan.
+
+    Raises:
+        SpecError: As with a VoiceFleet.
+    """
+    return _parse(SurgePlan, body)
+
+
+def _parse(model: type[Object], body: Mapping[str, Any]) -> Object:
     metadata = body.get("metadata") or {}
-    fleet = f"VoiceFleet {metadata.get('namespace', 'default')}/{metadata.get('name', '?')}"
+    place = f"{metadata.get('namespace', 'default')}/{metadata.get('name', '?')}"
+    subject = f"{model.__name__} {place}"
     try:
         # Through JSON, because strict JSON is what the API server speaks: lists become tuples
         # and words become enum members, yet "5" never becomes 5.
-        return VoiceFleet.model_validate_json(json.dumps(dict(body)))
+        return model.model_validate_json(json.dumps(dict(body)))
     except ValidationError as error:
         problems = error.errors(include_url=False)
         more = f" ({len(problems) - 1} more after it)" if len(problems) > 1 else ""
-        raise SpecError(f"{fleet}: {_explain(problems[0])}{more}") from error
+        raise SpecError(f"{subject}: {_explain(problems[0])}{more}") from error
     except (TypeError, ValueError) as error:
-        raise SpecError(f"{fleet}: not representable as JSON: {error}; write plain YAML") from error
+        told = f"not representable as JSON: {error}; write plain YAML"
+        raise SpecError(f"{subject}: {told}") from error
 
 
 def parse_spec(spec: Mapping[str, Any]) -> VoiceFleetSpec:

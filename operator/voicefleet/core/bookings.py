@@ -6,9 +6,10 @@ ConfigMap in a plan may not be allowed to read it. Called by `adapters/surges`.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import accumulate, pairwise
+
+from voicefleet.model.surge import BookedStep, Booking, Bookings
 
 LINES_MAX = 5000
 """A ConfigMap holds at most 1 MiB, 30,000 lines of 35 characters. Every line is read again
@@ -27,36 +28,6 @@ HEADER = "start"
 """A first line that begins with this names the columns."""
 
 COLUMNS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Booking:
-    """Sessions that somebody expects at a time."""
-
-    starts_at: datetime
-    ends_at: datetime
-    sessions: int
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A stretch of time with the same number of booked sessions."""
-
-    starts_at: datetime
-    ends_at: datetime
-    sessions: int
-
-
-@dataclass(frozen=True, slots=True)
-class Bookings:
-    """What a file says."""
-
-    count: int = 0
-    """Lines that count."""
-    steps: tuple[Step, ...] = ()
-    """The sum of all of them over time, in order, without stretches of zero."""
-    problems: tuple[str, ...] = ()
-    """One sentence for each line, or for the file, that does not count."""
 
 
 class LineError(ValueError):
@@ -110,7 +81,7 @@ def read_line(line: str, zone: tzinfo) -> Booking:
         raise LineError("start is beyond the year 9999; write the date of the call") from None
 
 
-def sum_bookings(bookings: Iterable[Booking]) -> tuple[Step, ...]:
+def sum_bookings(bookings: Iterable[Booking]) -> tuple[BookedStep, ...]:
     """Add up bookings over time, by whole minutes: a started minute counts as a whole one.
 
     12 from 09:00 to 09:45 and 5 from 09:30 to 10:15 are 12, 17 from 09:30, 5 from 09:45.
@@ -124,13 +95,15 @@ def sum_bookings(bookings: Iterable[Booking]) -> tuple[Step, ...]:
     edges = sorted(minute for minute, change in changes.items() if change)
     levels = accumulate(changes[minute] for minute in edges)
     return tuple(
-        Step(_instant(begin), _instant(end), level)
+        BookedStep(_instant(begin), _instant(end), level)
         for (begin, end), level in zip(pairwise(edges), levels, strict=False)
         if level
     )
 
 
-def steps_between(steps: Sequence[Step], after: datetime, before: datetime) -> tuple[Step, ...]:
+def steps_between(
+    steps: Sequence[BookedStep], after: datetime, before: datetime
+) -> tuple[BookedStep, ...]:
     """Return the steps that overlap a stretch of time."""
     return tuple(step for step in steps if step.starts_at < before and step.ends_at > after)
 

@@ -10,10 +10,10 @@ from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from voicefleet.api.surgeplan import SurgePlanSpec, SurgeWindow, WeeklyHours
-from voicefleet.core.bookings import Bookings, steps_between
+from voicefleet.core.bookings import steps_between
 from voicefleet.core.week_windows import Span, WeekWindow, find_spans
 from voicefleet.errors import SpecError
-from voicefleet.model.surge import Surge
+from voicefleet.model.surge import Bookings, Surge
 
 HORIZON = timedelta(days=1)
 """How far back and ahead cycles look: a glide ends within half a day, and no lead time is so

@@ -1,10 +1,14 @@
-"""Announced demand, resolved to real times: what a SurgePlan or a booking means for one fleet.
+"""Announced demand: a SurgePlan as its author wrote it, and what it means in real time.
 
-Made by `core/surge_windows` from what users wrote, read by `core`'s size of the agents tier.
+Surges are made by `core/surge_windows`, bookings by `core/bookings`; both are read by `core`'s
+size of the agents tier, and by `core/surge_status`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from voicefleet.api.surgeplan import SurgePlanSpec, SurgePlanStatus
+from voicefleet.manifests import ObjectKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +36,53 @@ class Surge:
     plans it means nothing: there the largest floor wins. Floors never add up."""
     is_booked: bool = False
     """Made of bookings, which the windows of their plan neither outrank nor are outranked by."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """Sessions that somebody expects at a time."""
+
+    starts_at: datetime
+    ends_at: datetime
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class BookedStep:
+    """A stretch of time with the same number of booked sessions."""
+
+    starts_at: datetime
+    ends_at: datetime
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bookings:
+    """What a file says."""
+
+    count: int = 0
+    """Lines that count."""
+    steps: tuple[BookedStep, ...] = ()
+    """The sum of all of them over time, in order, without stretches of zero."""
+    problems: tuple[str, ...] = ()
+    """One sentence for each line, or for the file, that does not count."""
+    is_missing: bool = False
+    """Whether there is no such file yet, or it could not be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A SurgePlan as stored, with what its file of bookings says."""
+
+    key: ObjectKey
+    generation: int
+    fleet: ObjectKey
+    """The VoiceFleet that it is about, whether that exists or not."""
+    spec: SurgePlanSpec | None = None
+    """None where the manifest cannot be acted on."""
+    error: str = ""
+    """Why it cannot, as one sentence; empty where it can."""
+    status: SurgePlanStatus = field(default_factory=SurgePlanStatus)
+    """What was last written about it."""
+    bookings: Bookings | None = None
+    """None while the file that the plan names has not been looked for yet."""

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from voicefleet.core.bookings import (
     LINES_MAX,
-    Booking,
     LineError,
     read_bookings,
     read_line,
     sum_bookings,
 )
+from voicefleet.model.surge import Booking
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NINE = datetime(2026, 11, 23, 9, tzinfo=UTC)

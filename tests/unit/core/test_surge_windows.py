@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicefleet.api.surgeplan import SurgePlanSpec
-from voicefleet.core.bookings import Booking, Bookings, sum_bookings
+from voicefleet.core.bookings import sum_bookings
 from voicefleet.core.surge import surge_floor
 from voicefleet.core.surge_windows import find_zone, resolve_surges
 from voicefleet.errors import SpecError
-from voicefleet.model.surge import Surge
+from voicefleet.model.surge import Booking, Bookings, Surge
 
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
