@@ -34,6 +34,10 @@ from voicefleet.shell.resync import Resync
 LEASE_NAME = "voicefleet"
 """The one Lease; the operator's Role names it."""
 
+LEASE_CONNECTIONS = 2
+"""The Lease has connections of its own. A busy API server keeps all others occupied for seconds,
+and a leader that waits behind its own writes loses the Lease for no other reason."""
+
 jitter: Callable[[], float] = random.random
 """Spreads the retries of many clients; nothing secret depends on it."""
 
@@ -59,6 +63,8 @@ class Adapters:
     clock: SystemClock
     telemetry: Telemetry
     session: ApiSession
+    leases: ApiSession
+    """The same server over connections that nothing else uses."""
     cluster: KubernetesCluster
     workers: HttpWorkers
     servers: PrometheusMediaServers
@@ -103,6 +109,9 @@ async def open_adapters(
     session = await stack.enter_async_context(
         ApiSession(credentials, telemetry=telemetry, jitter=jitter)
     )
+    leases = await stack.enter_async_context(
+        ApiSession(credentials, telemetry=telemetry, jitter=jitter, connections=LEASE_CONNECTIONS)
+    )
     workers = await stack.enter_async_context(
         HttpWorkers(clock=clock, wake=queue.add, jitter=jitter)
     )
@@ -119,7 +128,9 @@ async def open_adapters(
         on_change=queue.add,
         namespaces=namespaces,
     )
-    return Adapters(credentials, clock, telemetry, session, cluster, workers, servers, secrets)
+    return Adapters(
+        credentials, clock, telemetry, session, leases, cluster, workers, servers, secrets
+    )
 
 
 def wire_parts(
@@ -128,7 +139,7 @@ def wire_parts(
     """Hand the adapters to the shell."""
     cluster, clock, credentials = adapters.cluster, adapters.clock, adapters.credentials
     lease = KubernetesLeaseStore(
-        adapters.session,
+        adapters.leases,
         namespace=options.lease_namespace or credentials.namespace,
         name=LEASE_NAME,
     )

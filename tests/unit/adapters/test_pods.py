@@ -192,25 +192,30 @@ def test_a_finished_pod_is_not_reported_as_trouble():
     assert (pod.is_finished, pod.trouble) == (True, None)
 
 
+def since(second: int, *, restarts: int = 0) -> Manifest:
+    """Return a container that has run since this second."""
+    started = {"startedAt": f"2026-01-05T09:00:{second:02d}Z"}
+    return {"state": {"running": started}, "restartCount": restarts}
+
+
 @pytest.mark.parametrize(
     ("states", "expected"),
     [
-        pytest.param([{"running": {"startedAt": "2026-01-05T09:00:05Z"}}], 5, id="one"),
-        pytest.param(
-            [
-                {"running": {"startedAt": "2026-01-05T09:00:09Z"}},
-                {"running": {"startedAt": "2026-01-05T09:00:05Z"}},
-            ],
-            9,
-            id="the-youngest",
-        ),
-        pytest.param([{"waiting": {"reason": "CrashLoopBackOff"}}], None, id="none-runs"),
-        pytest.param([{"running": {}}], None, id="the-kubelet-does-not-say"),
+        pytest.param([since(5, restarts=1)], 5, id="one"),
+        pytest.param([since(9, restarts=1), since(5, restarts=2)], 9, id="the-youngest"),
+        pytest.param([since(5, restarts=1), since(9)], 5, id="the-other-was-not-restarted"),
+        pytest.param([since(5)], None, id="the-first-process"),
+        pytest.param([{"state": {"waiting": {}}, "restartCount": 3}], None, id="none-runs"),
+        pytest.param([{"state": {"running": {}}, "restartCount": 1}], None, id="no-time-is-said"),
     ],
 )
 def test_a_restart_shows_in_when_the_pod_started(states: list[Manifest], expected: int | None):
-    """What a worker said before its restart says nothing about it now."""
-    containers = [{"name": str(index), "state": state} for index, state in enumerate(states)]
+    """What a worker said before its restart says nothing about it now, and only a restart counts.
+
+    Kubernetes dates a start by the second, so a worker that could not be believed in its first
+    one would be marked as busy and a moment later as idle, for nothing.
+    """
+    containers = [{"name": str(index), **state} for index, state in enumerate(states)]
 
     started = parsed(phase="Running", containerStatuses=containers).started_at
 

@@ -1,5 +1,7 @@
 """How the session treats every kind of answer, on a scripted API server."""
 
+import time
+
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -137,13 +139,25 @@ async def test_an_error_about_a_secret_keeps_the_servers_sentence_to_itself():
 
 async def test_the_servers_own_pause_is_kept():
     """Retry-After is how an overloaded API server asks for air."""
-    policy = RetryPolicy(tries=2, first_pause_seconds=60, pause_seconds_max=60)
+    api = ScriptedApi([Reply(429, {}, headers={"Retry-After": "1"}), DONE])
+
+    async with api.session() as session:
+        began = time.monotonic()
+        await session.request(WRITE)
+
+    assert time.monotonic() - began >= 1.0
+
+
+async def test_a_shorter_pause_of_the_server_does_not_hurry_us():
+    """Its Retry-After is the same second for everybody; five tries would be over in five."""
+    policy = RetryPolicy(tries=2, first_pause_seconds=0.4, pause_seconds_max=0.4)
     api = ScriptedApi([Reply(429, {}, headers={"Retry-After": "0"}), DONE])
 
     async with api.session(policy=policy) as session:
-        answer = await session.request(WRITE)
+        began = time.monotonic()
+        await session.request(WRITE)
 
-    assert answer["kind"] == "ConfigMap"
+    assert time.monotonic() - began >= 0.2
 
 
 def test_pauses_grow_to_a_bound_and_never_fall_into_step():

@@ -79,8 +79,16 @@ def _is_running(status: Mapping[str, Any]) -> bool:
 
 
 def _started_at(status: Mapping[str, Any]) -> datetime | None:
-    """Return when the youngest container that runs was started, if the kubelet says so."""
-    states = [container.get("state") or {} for container in status.get("containerStatuses") or ()]
+    """Return when the youngest container that was restarted came back, if the kubelet says so.
+
+    The start dates what the container says: an earlier process may have spoken before. One that
+    was never restarted has no earlier process, and a new worker is believed at its first word.
+    """
+    states = [
+        container.get("state") or {}
+        for container in status.get("containerStatuses") or ()
+        if container.get("restartCount")
+    ]
     starts = [(state.get("running") or {}).get("startedAt") for state in states]
     return max((datetime.fromisoformat(start) for start in starts if start), default=None)
 

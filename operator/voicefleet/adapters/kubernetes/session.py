@@ -35,6 +35,9 @@ TOKEN_AGE_SECONDS_MAX = 10.0
 RETRY_AFTER_SECONDS_MAX = 30.0
 """Longest pause that a server's Retry-After is obeyed for; the queue waits longer than that."""
 
+RETRY_AFTER_SPREAD = 0.5
+"""Share of a Retry-After by which a retry may come later still. The API server tells everybody
+it sends away the same second, and who comes back in step is sent away in step."""
 
 CLOSING_SECONDS = 0.05
 """How long the event loop is given to let go of the last sockets."""
@@ -76,6 +79,7 @@ class ApiSession:
         jitter: Returns a number in 0..1 for each pause.
         policy: How often a request is tried.
         silence_seconds: How long a watch may say nothing.
+        connections: How many requests may be under way; watches come on top.
     """
 
     def __init__(
@@ -86,9 +90,11 @@ class ApiSession:
         jitter: Callable[[], float],
         policy: RetryPolicy | None = None,
         silence_seconds: float = SILENCE_SECONDS,
+        connections: int = CONNECTIONS_MAX,
     ) -> None:
         self._credentials = credentials
         self._silence = silence_seconds
+        self._connections = connections
         self._telemetry = telemetry
         self._jitter = jitter
         self._policy = policy or RetryPolicy()
@@ -99,7 +105,7 @@ class ApiSession:
         """Open the connection pools."""
         tls = self._credentials.ssl
         self._requests = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=CONNECTIONS_MAX, ssl=tls)
+            connector=aiohttp.TCPConnector(limit=self._connections, ssl=tls)
         )
         self._watches = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, ssl=tls))
         return self
@@ -133,9 +139,11 @@ class ApiSession:
         raise error_of(call, answer, tries=attempt + 1)
 
     def _pause_seconds(self, policy: RetryPolicy, attempt: int, answer: Answer) -> float:
-        if answer.retry_after_seconds is not None:
-            return min(answer.retry_after_seconds, RETRY_AFTER_SECONDS_MAX)
-        return policy.pause_seconds(attempt, self._jitter())
+        """Return our own pause, or the server's where that is longer."""
+        jitter = self._jitter()
+        asked = min(answer.retry_after_seconds or 0.0, RETRY_AFTER_SECONDS_MAX)
+        asked *= 1 + RETRY_AFTER_SPREAD * jitter
+        return max(asked, policy.pause_seconds(attempt, jitter))
 
     async def _try(self, call: Call, encoded: bytes | None, policy: RetryPolicy) -> Answer:
         timeout = aiohttp.ClientTimeout(total=policy.timeout_seconds, connect=CONNECT_SECONDS)
