@@ -10,6 +10,9 @@
 Anything else is our own bug: the cycle fails loudly, backs off, and counts it.
 """
 
+NAMESPACE_TERMINATING = "NamespaceTerminating"
+"""The API server's word for it, which it gives as the cause of a 403."""
+
 
 class VoiceFleetError(Exception):
     """What went wrong, as one sentence with object, number, limit and next step."""
@@ -35,6 +38,11 @@ class RefusedError(VoiceFleetError):
         super().__init__(message)
         self.status = status
         self.reason = reason
+
+    @property
+    def is_namespace_terminating(self) -> bool:
+        """Whether nothing at all can be created, because the object's namespace is deleted."""
+        return self.reason == NAMESPACE_TERMINATING
 
 
 class UnsafePlanError(VoiceFleetError):

@@ -17,7 +17,7 @@ from voicefleet.adapters.kubernetes.cache import fleet_of, parse_child
 from voicefleet.adapters.kubernetes.pods import parse_pod
 from voicefleet.adapters.kubernetes.resources import BY_KIND, CHILDREN
 from voicefleet.api import labels
-from voicefleet.errors import ConflictError, RefusedError, VoiceFleetError
+from voicefleet.errors import NAMESPACE_TERMINATING, ConflictError, RefusedError, VoiceFleetError
 from voicefleet.manifests import Manifest, ObjectKey, key_of
 from voicefleet.model.observed import Child, Pod
 from voicefleet.model.ownership import is_ours
@@ -243,7 +243,9 @@ class FakeCluster:
         if key in self._objects:
             raise ConflictError(f"{key} exists")
         if key.namespace in self._terminating:
-            raise RefusedError(f"{key}: namespace terminates", status=403, reason="Forbidden")
+            raise RefusedError(
+                f"{key}: namespace terminates", status=403, reason=NAMESPACE_TERMINATING
+            )
         created = copy.deepcopy(manifest)
         number = next(self._numbers)
         metadata = {

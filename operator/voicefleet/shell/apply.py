@@ -10,7 +10,13 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from voicefleet.errors import ConflictError, RefusedError, UnavailableError, VoiceFleetError
+from voicefleet.errors import (
+    NAMESPACE_TERMINATING,
+    ConflictError,
+    RefusedError,
+    UnavailableError,
+    VoiceFleetError,
+)
 from voicefleet.manifests import ObjectKey
 from voicefleet.model.fleet import Fleet
 from voicefleet.model.observed import Refusal
@@ -88,6 +94,16 @@ class _Run:
         found = self.refusals.get(account)
         return found is not None and found.refusal.is_name_taken
 
+    def tell(self, error: RefusedError) -> None:
+        """Log a refusal that is new; one line for all that a terminating namespace refuses."""
+        if not error.is_namespace_terminating:
+            logger.warning("%s: %s", self.fleet, error)
+            return
+        known = (*self.refusals.values(), *self.remembered.values())
+        if all(one.refusal.reason != NAMESPACE_TERMINATING for one in known):
+            namespace = self.fleet.namespace
+            logger.info("%s: namespace %s terminates; it takes no objects", self.fleet, namespace)
+
     def carried(self) -> Carried:
         created = [step for step in self.done if isinstance(step, CreateChild)]
         return Carried(
@@ -147,6 +163,13 @@ class Executor:
                 break
         return run.carried()
 
+    async def write_quietly(self, step: CreateChild | ApplyChild, fleet: Fleet) -> bool:
+        """Write one object that is no part of a plan; returns False without the Lease.
+
+        Raises what a write raises, and neither logs nor counts: it is no decision.
+        """
+        return self._may_write() and await self._writer.write(step, fleet)
+
     async def _take(self, step: Step, run: _Run) -> None:
         """Carry out one step, unless it need not or must not be tried."""
         key = address_of(step, run.fleet)
@@ -158,9 +181,9 @@ class Executor:
         try:
             await self._write(step, key, run)
         except RefusedError as error:
-            run.refusals[key] = refusal_of(step, key, error)
             if key not in run.remembered:
-                logger.warning("%s: %s", run.fleet, error)
+                run.tell(error)
+            run.refusals[key] = refusal_of(step, key, error)
         except (ConflictError, UnavailableError) as error:
             run.stopped_by = error
             await self._look_again(step, key)

@@ -11,7 +11,13 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from voicefleet.adapters.kubernetes.resources import SECRET, Resource
-from voicefleet.errors import ConflictError, RefusedError, UnavailableError, VoiceFleetError
+from voicefleet.errors import (
+    NAMESPACE_TERMINATING,
+    ConflictError,
+    RefusedError,
+    UnavailableError,
+    VoiceFleetError,
+)
 from voicefleet.manifests import Manifest
 
 METHODS: Mapping[str, tuple[str, str | None]] = {
@@ -109,7 +115,10 @@ class Answer:
 
     @property
     def reason(self) -> str:
-        """The server's own word, such as AlreadyExists or Invalid."""
+        """The server's own word, such as AlreadyExists or Invalid; a known cause is preferred."""
+        causes = (self.body.get("details") or {}).get("causes") or ()
+        if any(cause.get("reason") == NAMESPACE_TERMINATING for cause in causes):
+            return NAMESPACE_TERMINATING
         return str(self.body.get("reason") or f"HTTP {self.status}")
 
     @property

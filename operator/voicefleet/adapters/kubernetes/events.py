@@ -15,7 +15,7 @@ from voicefleet.adapters.kubernetes.lease import format_micro_time
 from voicefleet.adapters.kubernetes.resources import EVENT
 from voicefleet.adapters.kubernetes.session import ApiSession, RetryPolicy
 from voicefleet.api.reasons import Reason
-from voicefleet.errors import VoiceFleetError
+from voicefleet.errors import RefusedError, VoiceFleetError
 from voicefleet.manifests import Manifest
 from voicefleet.ports import Clock
 
@@ -102,7 +102,10 @@ class KubernetesRecorder:
                 series.count += 1
                 await self._count(metadata["namespace"], name, series.count)
         except VoiceFleetError as error:
-            logger.warning("Event %s of %s not written: %s", reason, metadata["name"], error)
+            # Who deletes a namespace with its fleets takes their Events too.
+            is_normal = isinstance(error, RefusedError) and error.is_namespace_terminating
+            level = logging.DEBUG if is_normal else logging.WARNING
+            logger.log(level, "Event %s of %s not written: %s", reason, metadata["name"], error)
 
     async def _create(self, event: Manifest) -> None:
         metadata = event["metadata"]
