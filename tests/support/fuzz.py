@@ -70,6 +70,8 @@ FORMS: dict[str, Strategy] = {
     "a quantity": st.sampled_from(("0", "1", "500m", "1.5Gi", "0.000000001", "999Ti", "1k", "8M")),
     "a host and a port": st.sampled_from(("redis:6379", "a..b:1", "127.0.0.1:65535", "x:99999")),
     "an image": st.sampled_from(("agent", "a.b/c/d:1@sha256:" + "0" * 64, "localhost:5000/x:y")),
+    "a time of day": st.sampled_from(("00:00", "09:30", "22:00", "23:59")),
+    "a time zone": st.sampled_from(("UTC", "Europe/Berlin", "Nowhere/At-all")),
     "a lower-case address": st.sampled_from(("wss://media.example.com", "ws://a:1/b", "wss://0")),
 }
 """Values for each pattern of the API, by a part of its words."""
