@@ -7,7 +7,7 @@ Called by `shell/crew` for every fleet that the queue hands out.
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -22,14 +22,15 @@ from voicefleet.model.observed import Observed
 from voicefleet.model.outcome import Outcome
 from voicefleet.model.plan import Plan
 from voicefleet.planning import plan_fleet, report_fleet
-from voicefleet.ports import Clock, Cluster, Secrets, Workers
+from voicefleet.ports import Clock, Cluster, Secrets, Tape, Workers
 from voicefleet.settings import Platform
 from voicefleet.shell.apply import Carried, Executor
 from voicefleet.shell.fleets import is_within_limit, make_fleet
-from voicefleet.shell.memory import FleetMemory
+from voicefleet.shell.memory import FleetMemory, make_memory
 from voicefleet.shell.meter import Meter
-from voicefleet.shell.observe import Observer
+from voicefleet.shell.observe import Observer, find_server_look
 from voicefleet.shell.queue import WorkQueue
+from voicefleet.shell.remembering import MemoryKeeper
 from voicefleet.shell.removals import note_removals, verify_removals
 from voicefleet.shell.report import SECOND_LOOK_SECONDS, Reporter
 from voicefleet.shell.stalled import stall_status
@@ -39,6 +40,9 @@ logger = logging.getLogger(__name__)
 UNSAFE_BEFORE_STALLED = 4
 """Cycles in a row whose plan was refused before the fleet is called Stalled. Caches of
 different kinds can be a moment apart; the pauses before the fourth add up to about a second."""
+
+UNREADABLE_CONFIG = "CreateContainerConfigError"
+"""The kubelet's word for a container whose Secret or ConfigMap is not there."""
 
 
 class Ended(StrEnum):
@@ -77,6 +81,8 @@ class Surroundings:
     reporter: Reporter
     platform: Callable[[], Platform]
     """Reads the operator's configuration, which may change while it runs."""
+    tape: Tape | None = None
+    """Where cycles are recorded, if somebody asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +102,17 @@ class Reconciler:
         self._around = around
         self._planner = planner or Planner()
         self._memories: dict[ObjectKey, FleetMemory] = {}
+        self._keeper = MemoryKeeper(around.executor.write_quietly, around.clock)
 
     def note_resync(self, key: ObjectKey) -> None:
         """Let the fleet's next cycle repeat also what cannot be observed."""
-        if key in self._memories:
-            self._memories[key].is_resync_due = True
+        memory = self._memories.get(key)
+        if memory is not None:
+            pods = self._around.cluster.pods(key)
+            lacks_secret = any(
+                pod.trouble is not None and pod.trouble.reason == UNREADABLE_CONFIG for pod in pods
+            )
+            memory.note_resync(lacks_secret=lacks_secret)
 
     async def reconcile(self, key: ObjectKey) -> None:
         """Run one cycle and queue what has to follow it; never raises."""
@@ -147,9 +159,14 @@ class Reconciler:
     async def _act(self, cycle: Cycle, fleet: Fleet) -> Ended:
         """Observe, plan, check, apply."""
         around, memory = self._around, cycle.memory
-        observed = await around.observer.observe(fleet, cycle.key, secrets_due=memory.is_resync_due)
+        observed = await around.observer.observe(
+            fleet, cycle.key, secrets_due=memory.are_secrets_due
+        )
+        observed = replace(observed, memory=self._keeper.recall(fleet, observed, memory))
         self._verify_removals(observed, memory)
         plan = self._planner.plan(fleet, observed, cycle.now)
+        if around.tape is not None:
+            around.tape.note(fleet, observed, cycle.now, plan)
         try:
             self._planner.check(plan, fleet, observed, cycle.now)
         except UnsafePlanError as error:
@@ -160,7 +177,8 @@ class Reconciler:
         memory.removals += note_removals(carried.done, observed, around.clock.monotonic())
         if carried.stopped_by is not None:
             raise carried.stopped_by
-        memory.is_resync_due = False
+        memory.is_resync_due = memory.are_secrets_due = False
+        self._keeper.note(plan, memory)
         return await self._conclude(cycle, fleet, observed, plan=plan, carried=carried)
 
     async def _stop_short(
@@ -196,6 +214,12 @@ class Reconciler:
         )
         status = self._planner.report(fleet, observed, outcome, cycle.now)
         rest = await reporter.report(cycle.body, status, memory, key=cycle.key)
+        waits = [
+            rest,
+            await self._keeper.keep(fleet, observed, memory),
+            find_server_look(observed, cycle.now),
+        ]
+        rest = min((wait for wait in waits if wait is not None), default=None)
         if carried.done:
             # Our own writes are no event to us, and what they make possible must not wait for one.
             rest = min(SECOND_LOOK_SECONDS, math.inf if rest is None else rest)
@@ -275,7 +299,7 @@ class Reconciler:
         uid = str(body["metadata"].get("uid", ""))
         memory = self._memories.get(key)
         if memory is None or memory.uid != uid:
-            memory = FleetMemory(uid, is_resync_due=not was_carried_out(body))
+            memory = make_memory(uid, is_new=not was_carried_out(body))
             self._memories[key] = memory
         return memory
 
@@ -294,8 +318,9 @@ class SurplusError(Exception):
 def was_carried_out(body: Manifest) -> bool:
     """Say whether some operator has carried out a whole plan for this fleet before.
 
-    Status names a revision only after that. Then the Secrets can wait for the fleet's resync:
-    posting them all at every start would be 3,000 requests for 1,000 fleets, ahead of changes.
+    Status names a revision only after that. Then the Secrets can wait for one of the fleet's
+    resyncs: posting them all at every start would be 3,000 requests for 1,000 fleets, ahead of
+    changes.
     """
     agents = (body.get("status") or {}).get("agents") or {}
     return bool(agents.get("revision"))

@@ -14,6 +14,7 @@ from voicefleet.model.observed import Observed
 from voicefleet.model.plan import Plan
 from voicefleet.planning import plan_fleet
 from voicefleet.settings import Platform
+from voicefleet.shell.memory import SECRETS_EVERY_RESYNCS
 from voicefleet.shell.news import STATUS_INTERVAL_SECONDS
 from voicefleet.shell.reconcile import Planner
 from voicefleet.shell.report import SECOND_LOOK_SECONDS
@@ -60,27 +61,65 @@ async def test_a_resync_of_an_idle_fleet_is_not_seen_by_anybody():
     shell = Shell()
     key = await shell.apply(a_fleet_body())
     shell.cluster.writes.clear()
-    shell.reconciler.note_resync(key)
 
-    ended = await shell.cycle(key)
+    await resync(shell, key, SECRETS_EVERY_RESYNCS)
 
-    assert (ended, shell.cluster.writes) == ("quiet", [])
+    assert set(shell.meter.cycles[-SECRETS_EVERY_RESYNCS:]) == {"quiet"}
+    assert shell.cluster.writes == []
 
 
-async def test_a_deleted_secret_returns_with_the_next_resync():
-    """The operator may not read Secrets, so it cannot see the loss any earlier."""
+async def resync(shell: Shell, key: ObjectKey, times: int = 1) -> None:
+    """Let so many resyncs pass."""
+    for _ in range(times):
+        shell.reconciler.note_resync(key)
+        await shell.cycle(key)
+
+
+async def test_a_deleted_secret_returns_within_ten_resyncs():
+    """The operator may not read Secrets, so it cannot see the loss; posting costs requests."""
     shell = Shell()
     key = await shell.apply(a_fleet_body())
     secrets = {manifest["metadata"]["name"] for manifest in shell.cluster.of_kind("Secret")}
+    await resync(shell, key)
     shell.cluster.remove(ObjectKey("Secret", NAMESPACE, min(secrets)))
-    shell.reconciler.note_resync(key)
 
-    await shell.cycle(key)
+    await resync(shell, key, SECRETS_EVERY_RESYNCS)
 
     assert {item["metadata"]["name"] for item in shell.cluster.of_kind("Secret")} == secrets
 
 
-async def test_a_start_leaves_the_secrets_of_a_fleet_that_stands_to_its_resync():
+async def test_secrets_are_posted_at_one_resync_of_ten():
+    """Three requests per fleet and minute would be half of all that an idle operator sends."""
+    shell = Shell()
+    key = await shell.apply(a_fleet_body())
+    counts = []
+
+    for _ in range(2 * SECRETS_EVERY_RESYNCS):
+        for item in shell.cluster.of_kind("Secret"):
+            shell.cluster.remove(key_of(item))
+        await resync(shell, key)
+        counts.append(len(shell.cluster.of_kind("Secret")))
+
+    assert (counts.count(3), counts.count(0)) == (2, 2 * SECRETS_EVERY_RESYNCS - 2)
+
+
+async def test_a_pod_that_misses_its_secret_is_not_kept_waiting_for_the_tenth_resync():
+    """Nothing that uses the Secret starts before it is back."""
+    shell = Shell()
+    key = await shell.apply(a_fleet_body())
+    secrets = len(shell.cluster.of_kind("Secret"))
+    waiting = {"name": "main", "state": {"waiting": {"reason": "CreateContainerConfigError"}}}
+    pod = ObjectKey("Pod", NAMESPACE, agents_pods(shell)[0].name)
+    shell.cluster.edit(pod, {"status": {"containerStatuses": [waiting]}})
+    for item in shell.cluster.of_kind("Secret"):
+        shell.cluster.remove(key_of(item))
+
+    await resync(shell, key)
+
+    assert len(shell.cluster.of_kind("Secret")) == secrets
+
+
+async def test_a_start_leaves_the_secrets_of_a_fleet_that_stands_to_its_resyncs():
     """Three requests for each of 1,000 fleets would go ahead of what has changed meanwhile."""
     shell = Shell()
     key = await shell.apply(a_fleet_body())
@@ -90,8 +129,7 @@ async def test_a_start_leaves_the_secrets_of_a_fleet_that_stands_to_its_resync()
 
     await shell.cycle(key)
     at_start = len(shell.cluster.of_kind("Secret"))
-    shell.reconciler.note_resync(key)
-    await shell.cycle(key)
+    await resync(shell, key, SECRETS_EVERY_RESYNCS)
 
     assert (at_start, len(shell.cluster.of_kind("Secret"))) == (secrets - 1, secrets)
 
