@@ -179,14 +179,9 @@ def _find_change(
     Edges are reached a lead time before they come, and left when they are there.
     """
     lead = until - now
-    edges = {
-        edge
-        for surge in surges
-        if glides_until(surge) > now
-        for piece in _split(surge)
-        for edge in (piece.begins_at, piece.ends_at)
-    }
+    edges = {edge for piece in pieces for edge in (piece.begins_at, piece.ends_at)}
     changes = [at for edge in edges for at in (edge - lead, edge) if at > now]
+    changes += [surge.starts_at - lead for surge in surges if surge.starts_at > until]
     if any(piece.first != piece.last for piece in pieces):
         changes.append(now + SLOPE_STEP)
     return min(changes, default=None)

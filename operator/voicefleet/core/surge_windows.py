@@ -13,7 +13,7 @@ from voicefleet.api.surgeplan import SurgePlanSpec, SurgeWindow, WeeklyHours
 from voicefleet.core.bookings import steps_between
 from voicefleet.core.week_windows import Span, WeekWindow, find_spans
 from voicefleet.errors import SpecError
-from voicefleet.model.surge import Bookings, Surge
+from voicefleet.model.surge import BookedStep, Bookings, Surge
 
 HORIZON = timedelta(days=1)
 """How far back and ahead cycles look: a glide ends within half a day, and no lead time is so
@@ -62,18 +62,28 @@ def resolve_surges(
         for window in spec.windows
         for span in _spans_of(window, zone, after - _glide(window), before)
     ]
-    booked = (
-        Surge(
-            plan,
-            BOOKED,
-            starts_at=step.starts_at,
-            ends_at=step.ends_at,
-            peak_sessions=step.sessions,
-            is_booked=True,
-        )
-        for step in steps_between(bookings.steps, after, before)
-    )
-    return tuple(sorted([*surges, *booked], key=lambda one: (one.starts_at, one.window)))
+    booked = [_book(plan, step) for step in steps_between(bookings.steps, after, before)]
+    return tuple(sorted([*surges, *booked], key=_order))
+
+
+def find_later(
+    plan: str, spec: SurgePlanSpec, bookings: Bookings, after: datetime
+) -> tuple[Surge, ...]:
+    """Return what comes once and begins after an instant, however far away.
+
+    Of bookings only the first step, because a file may hold a year of them.
+    """
+    windows = [
+        _make_surge(plan, window, Span(begin, window.once.end_time.astimezone(UTC)))
+        for window in spec.windows
+        if window.once is not None
+        and (begin := window.once.start_time.astimezone(UTC)) >= after
+        and begin < window.once.end_time
+    ]
+    booked = (_book(plan, step) for step in bookings.steps if step.starts_at >= after)
+    first = next(booked, None)
+    surges = [*windows, first] if first is not None else windows
+    return tuple(sorted(surges, key=_order))
 
 
 def _spans_of(
@@ -99,6 +109,21 @@ def _week_window(hours: WeeklyHours, zone: ZoneInfo) -> WeekWindow:
 
 def _glide(window: SurgeWindow) -> timedelta:
     return timedelta(seconds=window.glide_seconds)
+
+
+def _order(surge: Surge) -> tuple[datetime, str]:
+    return surge.starts_at, surge.window
+
+
+def _book(plan: str, step: BookedStep) -> Surge:
+    return Surge(
+        plan,
+        BOOKED,
+        starts_at=step.starts_at,
+        ends_at=step.ends_at,
+        peak_sessions=step.sessions,
+        is_booked=True,
+    )
 
 
 def _make_surge(plan: str, window: SurgeWindow, span: Span) -> Surge:

@@ -7,6 +7,7 @@ size of the agents tier, and by `core/surge_status`.
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from voicefleet.api.surge_reasons import SurgeReason
 from voicefleet.api.surgeplan import SurgePlanSpec, SurgePlanStatus
 from voicefleet.manifests import ObjectKey
 
@@ -80,8 +81,10 @@ class Announcement:
     """The VoiceFleet that it is about, whether that exists or not."""
     spec: SurgePlanSpec | None = None
     """None where the manifest cannot be acted on."""
+    refused_for: SurgeReason | None = None
+    """The reason why it cannot, None where it can."""
     error: str = ""
-    """Why it cannot, as one sentence; empty where it can."""
+    """That reason as one sentence."""
     status: SurgePlanStatus = field(default_factory=SurgePlanStatus)
     """What was last written about it."""
     bookings: Bookings | None = None

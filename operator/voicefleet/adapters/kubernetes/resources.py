@@ -37,6 +37,7 @@ class Resource:
 
 
 FLEET = Resource("VoiceFleet", API_GROUP, API_VERSION, "voicefleets")
+SURGE_PLAN = Resource("SurgePlan", API_GROUP, API_VERSION, "surgeplans")
 POD = Resource("Pod", "", "v1", "pods")
 SECRET = Resource("Secret", "", "v1", "secrets")
 NAMESPACE = Resource("Namespace", "", "v1", "namespaces", is_namespaced=False)
@@ -55,5 +56,6 @@ CHILDREN = (
 """The kinds that a fleet's children have and that are watched. Secrets are never read."""
 
 BY_KIND = {
-    resource.kind: resource for resource in (*CHILDREN, FLEET, POD, SECRET, NAMESPACE, LEASE, EVENT)
+    resource.kind: resource
+    for resource in (*CHILDREN, FLEET, SURGE_PLAN, POD, SECRET, NAMESPACE, LEASE, EVENT)
 }

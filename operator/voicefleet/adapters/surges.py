@@ -1,0 +1,262 @@
+"""The SurgePlans of the cluster and their files of bookings, kept for the cycles.
+
+kopf tells of plans. A file of bookings is a ConfigMap of its users' own, which carries no label
+of ours and is therefore not watched; it is read once a minute, on every replica, so that a new
+leader knows as much as the old one did.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from voicefleet.adapters.kubernetes.cache import fleet_key, version_of
+from voicefleet.adapters.kubernetes.calls import Call, NotFoundError
+from voicefleet.adapters.kubernetes.resources import BY_KIND, SURGE_PLAN
+from voicefleet.adapters.kubernetes.session import ApiSession
+from voicefleet.api import labels
+from voicefleet.api.parse import parse_surge_plan
+from voicefleet.api.surge_reasons import SurgeReason
+from voicefleet.core.bookings import read_bookings
+from voicefleet.core.surge_windows import HORIZON, find_zone, resolve_surges
+from voicefleet.errors import SpecError, VoiceFleetError
+from voicefleet.manifests import Manifest, ObjectKey
+from voicefleet.model.surge import Announcement, Bookings, Surge
+
+logger = logging.getLogger(__name__)
+
+BOOKINGS_SECONDS = 60.0
+"""How often each file of bookings is read again."""
+
+LOOK_SECONDS = 1.0
+"""Pause between two looks for files that are due; a new plan's file is read that soon."""
+
+AGAIN_SECONDS = 5.0
+"""Pause before the plans are listed again that could not be listed at the start."""
+
+PAGE_SIZE = "500"
+
+CONFIG_MAP = BY_KIND["ConfigMap"]
+
+
+class SurgePlans:
+    """Implements `ports.SurgePlans`. `run` must be running for bookings to be true.
+
+    Args:
+        session: Sends the requests.
+        wake: Is told which fleet or plan to look at again.
+        monotonic: Measures how old a file of bookings is.
+        namespaces: The namespaces to list plans in; empty for all.
+    """
+
+    def __init__(
+        self,
+        session: ApiSession,
+        *,
+        wake: Callable[[ObjectKey], None],
+        monotonic: Callable[[], float],
+        namespaces: Sequence[str] = (),
+    ) -> None:
+        self._session = session
+        self._wake = wake
+        self._monotonic = monotonic
+        self._namespaces = tuple(namespaces) or ("",)
+        self._plans: dict[ObjectKey, Announcement] = {}
+        self._versions: dict[ObjectKey, tuple[str, int]] = {}
+        self._due: dict[ObjectKey, float] = {}
+        self._resolved: dict[ObjectKey, tuple[datetime, tuple[Surge, ...]]] = {}
+        self._synced = asyncio.Event()
+
+    async def run(self) -> None:
+        """List every plan once, then read files of bookings for ever."""
+        for namespace in self._namespaces:
+            await self._list(namespace)
+        await self.read_due()
+        self._synced.set()
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.read_due()
+
+    async def wait_synced(self) -> None:
+        """Return once every plan and its bookings were looked at; before that, none means nothing.
+
+        kopf lists plans and fleets side by side, and a cycle that comes before its plan would
+        decide as if nobody had announced anything.
+        """
+        await self._synced.wait()
+
+    def store(self, body: Mapping[str, Any]) -> None:
+        """Keep a plan if it is news; wake it, and the fleets that it was and is about."""
+        metadata = body["metadata"]
+        key = ObjectKey(SURGE_PLAN.kind, metadata["namespace"], metadata["name"])
+        uid, version = str(metadata.get("uid", "")), version_of(dict(body))
+        before, known = self._plans.get(key), self._versions.get(key)
+        if known is not None and known[0] == uid and version <= known[1]:
+            return
+        self._versions[key] = uid, version
+        if "deletionTimestamp" in metadata:
+            self._drop(key)
+            return
+        made = announce(key, body)
+        is_same_life = before is not None and known is not None and known[0] == uid
+        if is_same_life and before is not None and before.generation == made.generation:
+            # Nobody but ourselves writes status, so nothing else can be new.
+            self._plans[key] = replace(before, status=made.status)
+            return
+        self._plans[key] = made
+        self._resolved.pop(key, None)
+        if made.spec is not None and made.spec.bookings is not None:
+            self._due[key] = self._monotonic()
+        else:
+            self._due.pop(key, None)
+        self._wake(key)
+        for fleet in {made.fleet, before.fleet if before else made.fleet}:
+            self._wake(fleet)
+
+    def forget(self, key: ObjectKey) -> None:
+        """Drop a plan that does not exist any more."""
+        self._versions.pop(key, None)
+        self._drop(key)
+
+    def _drop(self, key: ObjectKey) -> None:
+        plan = self._plans.pop(key, None)
+        self._due.pop(key, None)
+        self._resolved.pop(key, None)
+        if plan is not None:
+            self._wake(plan.fleet)
+
+    def keys(self) -> Collection[ObjectKey]:
+        """Return every plan's address."""
+        return tuple(self._plans)
+
+    def find_plan(self, key: ObjectKey) -> Announcement | None:
+        """Return a plan, or None where there is none or it is being deleted."""
+        return self._plans.get(key)
+
+    def find(self, key: ObjectKey, now: datetime) -> tuple[Surge, ...]:
+        """Return the surges about a fleet that lie between a day ago and a day ahead."""
+        return tuple(
+            surge
+            for plan, announced in sorted(self._plans.items())
+            if announced.fleet == key
+            for surge in self._resolve(plan, announced, now)
+        )
+
+    def _resolve(self, key: ObjectKey, announced: Announcement, now: datetime) -> tuple[Surge, ...]:
+        """Resolve a plan for a whole hour at once: a fleet may have a cycle every second."""
+        hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+        known = self._resolved.get(key)
+        if known is not None and known[0] == hour:
+            return known[1]
+        surges: tuple[Surge, ...] = ()
+        if announced.spec is not None:
+            bookings = announced.bookings or Bookings()
+            after, before = hour - HORIZON, hour + HORIZON + timedelta(hours=1)
+            surges = resolve_surges(key.name, announced.spec, bookings, after=after, before=before)
+        self._resolved[key] = hour, surges
+        return surges
+
+    async def read_due(self) -> None:
+        """Read every file of bookings whose time has come."""
+        now = self._monotonic()
+        for key in [key for key, due in self._due.items() if due <= now]:
+            self._due[key] = now + BOOKINGS_SECONDS
+            await self._read_bookings(key)
+
+    async def _read_bookings(self, key: ObjectKey) -> None:
+        plan = self._plans.get(key)
+        if plan is None or plan.spec is None or plan.spec.bookings is None:
+            return
+        source = plan.spec.bookings
+        call = Call("get", CONFIG_MAP, key.namespace, source.config_map_name)
+        try:
+            text = (await self._session.request(call)).get("data", {}).get(source.key)
+        except NotFoundError:
+            self._note_bookings(key, plan, _missing(f"ConfigMap/{source.config_map_name}"))
+        except VoiceFleetError as error:
+            # Not knowing is no reason to forget what people have booked.
+            logger.debug("%s in namespace %s: %s", key, key.namespace, error)
+            self._note_bookings(key, plan, plan.bookings or _unread(str(error)))
+        else:
+            place = f"key {source.key} of ConfigMap/{source.config_map_name}"
+            zone = find_zone(plan.spec.time_zone)
+            read = _missing(place) if text is None else read_bookings(text, zone)
+            self._note_bookings(key, plan, read)
+
+    def _note_bookings(self, key: ObjectKey, plan: Announcement, read: Bookings) -> None:
+        # The plan may have been changed or deleted while its file was read.
+        current = self._plans.get(key)
+        if current is None or current.generation != plan.generation or current.bookings == read:
+            return
+        self._plans[key] = replace(current, bookings=read)
+        self._resolved.pop(key, None)
+        self._wake(key)
+        self._wake(current.fleet)
+
+    async def _list(self, namespace: str) -> None:
+        """Store every plan; a cluster without the kind has none."""
+        params = {"limit": PAGE_SIZE}
+        while True:
+            try:
+                page = await self._session.request(
+                    Call("list", SURGE_PLAN, namespace, params=params)
+                )
+            except NotFoundError:
+                logger.warning("SurgePlans cannot be listed: the cluster does not know the kind")
+                return
+            except VoiceFleetError as error:
+                logger.warning("SurgePlans cannot be listed yet, trying again: %s", error)
+                await asyncio.sleep(AGAIN_SECONDS)
+                continue
+            for body in page.get("items") or ():
+                self.store(body)
+            if not (token := page["metadata"].get("continue")):
+                return
+            params = {"limit": PAGE_SIZE, "continue": token}
+
+    async def write_status(self, key: ObjectKey, status: Manifest) -> None:
+        """Server-side apply of the whole status, as `voicefleet-status`."""
+        body = {
+            "apiVersion": SURGE_PLAN.api_version,
+            "kind": SURGE_PLAN.kind,
+            "metadata": {"name": key.name, "namespace": key.namespace},
+            "status": status,
+        }
+        params = {"fieldManager": labels.STATUS_MANAGER, "force": "true"}
+        call = Call(
+            "apply", SURGE_PLAN, key.namespace, key.name, "status", body=body, params=params
+        )
+        try:
+            self.store(await self._session.request(call))
+        except NotFoundError:
+            self.forget(key)
+
+
+def announce(key: ObjectKey, body: Mapping[str, Any]) -> Announcement:
+    """Return a plan as its author wrote it, or the reason why it cannot be acted on."""
+    written = str((body.get("spec") or {}).get("fleetName", ""))
+    fleet = fleet_key(key.namespace, written)
+    generation = int(body["metadata"].get("generation", 0))
+    try:
+        parsed = parse_surge_plan(body)
+    except SpecError as error:
+        return Announcement(
+            key, generation, fleet, refused_for=SurgeReason.INVALID_PLAN, error=str(error)
+        )
+    made = Announcement(key, generation, fleet, spec=parsed.spec, status=parsed.status)
+    try:
+        find_zone(parsed.spec.time_zone)
+    except SpecError as error:
+        refused = SurgeReason.TIME_ZONE_UNKNOWN
+        return replace(made, spec=None, refused_for=refused, error=str(error))
+    return made
+
+
+def _missing(what: str) -> Bookings:
+    return _unread(f"{what} does not exist; create it, or take `spec.bookings` away")
+
+
+def _unread(why: str) -> Bookings:
+    return Bookings(problems=(why,), is_missing=True)
