@@ -7,7 +7,7 @@ Called by `shell/crew` for every fleet that the queue hands out.
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -22,15 +22,14 @@ from voicefleet.model.observed import Observed
 from voicefleet.model.outcome import Outcome
 from voicefleet.model.plan import Plan
 from voicefleet.planning import plan_fleet, report_fleet
-from voicefleet.ports import Clock, Cluster, Secrets, Tape, Workers
+from voicefleet.ports import Clock, Cluster, Secrets, Workers
 from voicefleet.settings import Platform
 from voicefleet.shell.apply import Carried, Executor
 from voicefleet.shell.fleets import is_within_limit, make_fleet
 from voicefleet.shell.memory import FleetMemory, make_memory
 from voicefleet.shell.meter import Meter
-from voicefleet.shell.observe import Observer, find_server_look
+from voicefleet.shell.observe import Observer
 from voicefleet.shell.queue import WorkQueue
-from voicefleet.shell.remembering import MemoryKeeper
 from voicefleet.shell.removals import note_removals, verify_removals
 from voicefleet.shell.report import SECOND_LOOK_SECONDS, Reporter
 from voicefleet.shell.stalled import stall_status
@@ -81,8 +80,6 @@ class Surroundings:
     reporter: Reporter
     platform: Callable[[], Platform]
     """Reads the operator's configuration, which may change while it runs."""
-    tape: Tape | None = None
-    """Where cycles are recorded, if somebody asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +99,6 @@ class Reconciler:
         self._around = around
         self._planner = planner or Planner()
         self._memories: dict[ObjectKey, FleetMemory] = {}
-        self._keeper = MemoryKeeper(around.executor.write_quietly, around.clock)
 
     def note_resync(self, key: ObjectKey) -> None:
         """Let the fleet's next cycle repeat also what cannot be observed."""
@@ -162,11 +158,8 @@ class Reconciler:
         observed = await around.observer.observe(
             fleet, cycle.key, secrets_due=memory.are_secrets_due
         )
-        observed = replace(observed, memory=self._keeper.recall(fleet, observed, memory))
         self._verify_removals(observed, memory)
         plan = self._planner.plan(fleet, observed, cycle.now)
-        if around.tape is not None:
-            around.tape.note(fleet, observed, cycle.now, plan)
         try:
             self._planner.check(plan, fleet, observed, cycle.now)
         except UnsafePlanError as error:
@@ -178,7 +171,6 @@ class Reconciler:
         if carried.stopped_by is not None:
             raise carried.stopped_by
         memory.is_resync_due = memory.are_secrets_due = False
-        self._keeper.note(plan, memory)
         return await self._conclude(cycle, fleet, observed, plan=plan, carried=carried)
 
     async def _stop_short(
@@ -214,12 +206,6 @@ class Reconciler:
         )
         status = self._planner.report(fleet, observed, outcome, cycle.now)
         rest = await reporter.report(cycle.body, status, memory, key=cycle.key)
-        waits = [
-            rest,
-            await self._keeper.keep(fleet, observed, memory),
-            find_server_look(observed, cycle.now),
-        ]
-        rest = min((wait for wait in waits if wait is not None), default=None)
         if carried.done:
             # Our own writes are no event to us, and what they make possible must not wait for one.
             rest = min(SECOND_LOOK_SECONDS, math.inf if rest is None else rest)
