@@ -139,31 +139,34 @@ def _find_claims(pieces: Collection[_Piece], now: datetime, until: datetime) -> 
     Demand changes evenly between two edges, so its highest value lies at one of them.
     """
     inner = {edge for piece in pieces for edge in (piece.begins_at, piece.ends_at)}
-    edges = [now, *sorted(edge for edge in inner if now < edge < until), until]
-    claims = [
-        _Claim(piece.surge, max(piece.share_at(begin), piece.share_at(end)))
-        for begin, end in pairwise(edges)
-        if begin < end
-        for piece in _select(pieces, begin)
-    ]
-    last = [_Claim(piece.surge, piece.share_at(until)) for piece in _select(pieces, until)]
-    return sorted(claims + last, key=_rank)
+    edges = [now, *sorted(edge for edge in inner if now < edge < until)]
+    ahead = sorted(pieces, key=lambda piece: piece.begins_at, reverse=True)
+    live: list[_Piece] = []
+    claims: list[_Claim] = []
+    for begin, end in pairwise([*edges, until, until]):
+        while ahead and ahead[-1].begins_at <= begin:
+            live.append(ahead.pop())
+        live = [piece for piece in live if piece.ends_at > begin]
+        claims += [
+            _Claim(piece.surge, max(piece.share_at(begin), piece.share_at(end)))
+            for piece in _without_outranked(live, begin)
+        ]
+    return sorted(claims, key=_rank)
 
 
-def _select(pieces: Iterable[_Piece], instant: datetime) -> list[_Piece]:
-    """Return the pieces that count just after an instant: none that a window outranks."""
-    live = [piece for piece in pieces if piece.begins_at <= instant < piece.ends_at]
+def _without_outranked(live: Collection[_Piece], instant: datetime) -> Iterable[_Piece]:
+    """Yield the pieces that count, of those that last just after an instant."""
     highest: dict[str, int] = {}
     for surge in (piece.surge for piece in live if not piece.surge.is_booked):
         # A window that only glides any more has ended, and outranks nobody.
         if instant < surge.ends_at:
             highest[surge.plan] = max(surge.priority, highest.get(surge.plan, surge.priority))
-    return [
+    return (
         piece
         for piece in live
         if piece.surge.is_booked
         or piece.surge.priority >= highest.get(piece.surge.plan, piece.surge.priority)
-    ]
+    )
 
 
 def _rank(claim: _Claim) -> tuple[datetime, str, str]:
