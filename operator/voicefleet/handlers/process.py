@@ -15,6 +15,7 @@ from typing import Any
 import kopf
 
 import voicefleet
+from voicefleet.adapters.descriptors import raise_descriptor_limit
 from voicefleet.adapters.kubernetes.calls import Call, NotFoundError
 from voicefleet.adapters.kubernetes.credentials import load_credentials
 from voicefleet.adapters.kubernetes.resources import FLEET
@@ -41,6 +42,7 @@ STOPPED, FAILED = 0, 1
 async def run_operator(options: RunOptions) -> int:
     """Run until SIGTERM or until the Lease is lost; returns the process' exit code."""
     logger.info("starting voicefleet %s as %s", voicefleet.__version__, options.identity)
+    raise_descriptor_limit()
     stop = asyncio.Event()
     catch_signals(stop)
     credentials = load_credentials(os.environ, kubeconfig=options.kubeconfig)
