@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from support.builders import with_agents
 from support.earlier import made_earlier
 from support.fleets import a_full_fleet, a_minimal_fleet
-from support.fuzz import changed_specs
+from support.fuzz import changed_specs, fleet_specs
 from support.rendered import all_children
 from voicefleet.api.labels import MADE_AS, MADE_FROM
 from voicefleet.api.parse import parse_spec
@@ -54,8 +54,15 @@ def test_a_workload_records_its_own_selector_template_and_file(workload: Manifes
     )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-@given(one=changed_specs(), other=changed_specs())
+@settings(
+    max_examples=60,
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.filter_too_much,
+    ],
+)
+@given(one=fleet_specs(), other=changed_specs())
 def test_the_words_hold_everything_that_a_pod_follows(one: Any, other: Any):
     """A field that is left out could change and never reach the pods after an upgrade."""
     before, now = fleet_of(one), fleet_of(other)
