@@ -41,6 +41,8 @@ class OperatorProcess:
     lease_namespace: str = "voicefleet-system"
     module: str = "voicefleet"
     """What is run; another operator that takes the same options can stand in its place."""
+    source: Path | None = None
+    """A folder with another copy of the package, such as an earlier version; else our own."""
     ready_seconds: float = 0.0
     """From the last start until the operator was leading."""
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
@@ -93,7 +95,11 @@ class OperatorProcess:
         begun = time.monotonic()
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command(), stdout=log, stderr=log, start_new_session=True
+                self._command(),
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=self._environment(),
             )
         if until_leading:
             self._wait_until_leading(begun)
@@ -125,6 +131,11 @@ class OperatorProcess:
             *("--lease-namespace", self.lease_namespace),
             *("--metrics-port", str(self._metrics_port), "--liveness-port", str(self._port)),
         ]
+
+    def _environment(self) -> dict[str, str]:
+        if self.source is None:
+            return dict(os.environ)
+        return {**os.environ, "PYTHONPATH": str(self.source)}
 
     def _wait_until_leading(self, begun: float) -> None:
         while self.is_running and time.monotonic() - begun < START_SECONDS_MAX:
