@@ -6,11 +6,14 @@
 `support.histories` explains how a history is read.
 """
 
+import asyncio
 import os
+from dataclasses import replace
 
 import pytest
 
 from support.arena import Arena
+from support.cluster_fixtures import operator_for
 from support.faults import FaultKind
 from support.histories import (
     COMBINATIONS,
@@ -27,6 +30,9 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.timeout(900),
 ]
+
+OTHER = "voicefleet-other"
+"""Namespace of a second Lease, so that two operators may both lead."""
 
 PLAIN, EVERYTHING = COMBINATIONS[0], COMBINATIONS[-1]
 
@@ -47,7 +53,49 @@ FOUND = (
 )
 """Histories that failed once, each with what was wrong."""
 
+TOGETHER = (Scenario.ROLLOUT, Scenario.SCALE, Scenario.MEDIA, Scenario.DELETE)
+"""Lives under two operators that both believe that they lead."""
+TOGETHER_QUIET_SECONDS = 8.0
+"""Longer than usual: two that correct each other would do so at the pace of their cycles."""
+
 REPLAY = os.environ.get("VOICEFLEET_FAULT_HISTORY", "")
+
+
+@pytest.fixture(scope="module")
+def second_lease(cluster, installed) -> None:
+    """Let the chart's identity hold a Lease in one more namespace."""
+    account = installed.user.rpartition(":")[2]
+    for path, body in (
+        ("/api/v1/namespaces", {"metadata": {"name": OTHER}}),
+        (
+            f"/apis/rbac.authorization.k8s.io/v1/namespaces/{OTHER}/roles",
+            {
+                "metadata": {"name": "lease"},
+                "rules": [
+                    {
+                        "apiGroups": ["coordination.k8s.io"],
+                        "resources": ["leases"],
+                        "verbs": ["get", "create", "update", "patch"],
+                    }
+                ],
+            },
+        ),
+        (
+            f"/apis/rbac.authorization.k8s.io/v1/namespaces/{OTHER}/rolebindings",
+            {
+                "metadata": {"name": "lease"},
+                "roleRef": {
+                    "apiGroup": "rbac.authorization.k8s.io",
+                    "kind": "Role",
+                    "name": "lease",
+                },
+                "subjects": [
+                    {"kind": "ServiceAccount", "name": account, "namespace": installed.namespace}
+                ],
+            },
+        ),
+    ):
+        cluster.api.call("POST", path, body)
 
 
 async def _judge(arena: Arena, histories: list[History]) -> list[Verdict]:
@@ -69,21 +117,18 @@ async def test_a_history_given_by_hand_converges(arena: Arena):
     assert [verdict.failures for verdict in verdicts] == [()]
 
 
-async def test_histories_of_fixed_seeds_converge(arena: Arena):
-    """Faults come in combinations that nobody thinks of; a seed thinks of them for us."""
-    histories = [history_of(seed, tiers=(PLAIN, EVERYTHING)) for seed in SEEDS]
+async def test_histories_of_fixed_seeds_and_those_that_failed_once_converge(arena: Arena):
+    """Faults come in combinations that nobody thinks of, and what was broken once breaks again.
 
-    verdicts = await _judge(arena, histories)
+    All of them at once, because most of a life is waiting.
+    """
+    fixed = [history_of(seed, tiers=(PLAIN, EVERYTHING)) for seed in SEEDS]
+    found = [History.parse(line) for line in FOUND]
+
+    verdicts = await _judge(arena, [*fixed, *found])
 
     struck = {fault.kind for verdict in verdicts for fault in verdict.fired}
     assert len(struck) >= len(FaultKind) // 2, "hardly any kind of fault has struck"
-
-
-async def test_histories_that_failed_once_converge(arena: Arena):
-    """What was broken once breaks again in the same place."""
-    verdicts = await _judge(arena, [History.parse(line) for line in FOUND])
-
-    assert sum(len(verdict.fired) for verdict in verdicts) >= len(FOUND)
 
 
 async def test_a_crash_after_any_write_converges(arena: Arena):
@@ -93,3 +138,25 @@ async def test_a_crash_after_any_write_converges(arena: Arena):
     verdicts = await _judge(arena, list(histories))
 
     assert sum(len(verdict.fired) for verdict in verdicts) >= 24
+
+
+async def test_two_active_operators_reach_the_same_end_and_fall_silent(
+    arena: Arena, installed, second_lease
+):
+    """A Lease is a promise between clocks; the end must not depend on it.
+
+    Server-side apply by the same managers and guarded writes bring both to the same end.
+    """
+    lives = [History(scenario, EVERYTHING) for scenario in TOGETHER]
+    await arena.learn(lives)
+    second = operator_for(replace(installed, namespace=OTHER), identity="usurper")
+    await asyncio.to_thread(second.start)
+
+    try:
+        together = await arena.judge(lives, quiet_seconds=TOGETHER_QUIET_SECONDS)
+    finally:
+        await asyncio.to_thread(second.stop)
+
+    failed = [str(verdict) for verdict in together if verdict.failures]
+    assert failed == []
+    assert "Traceback" not in second.log

@@ -6,6 +6,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -13,14 +14,18 @@ import pytest
 from support.api import Api, eventually
 from support.cluster_fixtures import operator_for
 from support.manifests import a_fleet_manifest, is_settled
+from voicefleet.adapters.clock import SystemClock
+from voicefleet_localcluster.client import JsonClient
 from voicefleet_localcluster.operator_process import LEADING, OperatorProcess
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(600)]
 
-TAKE_OVER_SECONDS = 10 + 2 + 2
-"""The Lease's duration, one retry of the standby, and a busy machine."""
-HAND_OVER_SECONDS = 2 + 1
-"""One retry of the standby, and finishing what was begun."""
+LEASE_SECONDS = 10
+TAKE_OVER_SECONDS = LEASE_SECONDS + 2
+"""The Lease's duration, one look of the standby, and as much again for a busy machine."""
+HAND_OVER_SECONDS = 2
+"""Finishing what was begun takes 0.8 s at most, and the standby looks every second."""
+RENEW_SECONDS = 2
 
 _pairs = itertools.count(1)
 
@@ -91,3 +96,44 @@ def test_a_leader_that_slept_through_its_lease_ends(pair):
 
     eventually("the sleeper has ended", lambda: not leader.is_running, seconds=10)
     assert standby.is_running
+
+
+def test_clocks_a_minute_apart_move_no_lease(cluster, pair, installed):
+    """The time in the Lease is another machine's; only when it changes counts.
+
+    The leader is the test itself. Its clock is a minute behind, then a minute ahead; by
+    comparing times the standby would lead at once, or a minute too late.
+    """
+    operator, standby = pair
+    operator.kill()
+    leader = SkewedLeader(cluster.api, installed.namespace)
+    for renewal in range(7):
+        leader.renew(skew_seconds=-60 if renewal < 3 else 60)
+        time.sleep(RENEW_SECONDS)
+    has_waited = LEADING not in standby.log
+    leader.renew(skew_seconds=60)
+
+    took = _seconds_until_leading(standby, since=time.monotonic())
+
+    assert has_waited
+    assert LEASE_SECONDS - 1 < took < TAKE_OVER_SECONDS
+
+
+class SkewedLeader:
+    """A leader whose clock is wrong."""
+
+    def __init__(self, api: JsonClient, namespace: str) -> None:
+        """Take the Lease that an operator left behind."""
+        self._api = api
+        self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/voicefleet"
+
+    def renew(self, *, skew_seconds: int) -> None:
+        """Write the Lease as a holder does, with the wrong time."""
+        now = SystemClock().now() + timedelta(seconds=skew_seconds)
+        lease = self._api.call("GET", self._path)
+        lease["spec"] |= {
+            "holderIdentity": "skewed",
+            "leaseDurationSeconds": LEASE_SECONDS,
+            "renewTime": now.isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        }
+        self._api.call("PUT", self._path, lease)

@@ -38,8 +38,9 @@ from voicefleet.model.observed import Pod, Tier
 STAGE_SECONDS: Final = 240.0
 """Virtual. Twice what a step may take on the real API server: backoffs add up."""
 CONVERGE_SECONDS: Final = 120.0
-SETTLE_SECONDS: Final = 40.0
-"""In which the last status may still be written: counts wait for up to half a minute."""
+SETTLE_SECONDS: Final = 100.0
+"""In which the last status may still be written: a fleet is tried again after 60 s at the
+latest, and counts wait for up to half a minute."""
 QUIET_SECONDS: Final = 60.0
 RESTART_SECONDS: Final = 2.0
 """From a kill until the next process has filled its caches."""
