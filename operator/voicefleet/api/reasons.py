@@ -19,6 +19,9 @@ class Place(StrEnum):
     CAPACITY_AVAILABLE = "CapacityAvailable"
     SCALING_ACTIVE = "ScalingActive"
     GRACE_SUFFICIENT = "GraceSufficient"
+    SIGNALS_FRESH = "SignalsFresh"
+    LATENCY_WITHIN_TARGET = "LatencyWithinTarget"
+    EVALUATION_KEEPING_UP = "EvaluationKeepingUp"
     DECISION = "Decisions"
 
 
@@ -54,6 +57,18 @@ class ConditionType(StrEnum):
     GRACE_SUFFICIENT = (
         "GraceSufficient",
         "Every worker may take as long to stop as the longest call lasts.",
+    )
+    SIGNALS_FRESH = (
+        "SignalsFresh",
+        "Everything that the number of workers is decided on is known.",
+    )
+    LATENCY_WITHIN_TARGET = (
+        "LatencyWithinTarget",
+        "Callers hear answers in time, and few turns fail. Only with a metrics provider.",
+    )
+    EVALUATION_KEEPING_UP = (
+        "EvaluationKeepingUp",
+        "What waits to be evaluated can be done in time. Only on fleets with evaluation.",
     )
 
 
@@ -333,4 +348,214 @@ class Reason(StrEnum):
         Place.DECISION,
         "A change was wanted and not made, because it was not certain to spare every call.",
         "Read the message; it names what is not known.",
+    )
+    DEADLINES_MET = (
+        "DeadlinesMet",
+        Place.EVALUATION_KEEPING_UP,
+        "Within `spec.evaluation.maxReplicas`, every waiting evaluation can be done in time.",
+        "Nothing.",
+    )
+    DEADLINES_AT_RISK = (
+        "DeadlinesAtRisk",
+        Place.EVALUATION_KEEPING_UP,
+        "Some evaluations are late, or will be even with `spec.evaluation.maxReplicas` evaluators.",
+        "Raise `spec.evaluation.maxReplicas` or `deadlineSeconds`; no live call is concerned.",
+    )
+    EVALUATION_QUEUE_UNKNOWN = (
+        "EvaluationQueueUnknown",
+        Place.EVALUATION_KEEPING_UP,
+        "Nobody says what waits to be evaluated, so the number of evaluators stays as it is.",
+        "Have the metrics provider answer for the evaluation queue, or ignore this without one.",
+    )
+    CONNECTIONS = (
+        "Connections",
+        Place.DECISION,
+        "The connections of all calls together ask for this many media servers.",
+        "Nothing.",
+    )
+    SPARE_SERVERS = (
+        "SpareServers",
+        Place.DECISION,
+        "Beside the media servers that the connections need stand `spec.media.spareServers` more.",
+        "Nothing.",
+    )
+    GPU_BUSY = (
+        "GPUBusy",
+        Place.DECISION,
+        "A speech pool's GPUs are busy for minutes, and requests wait or its stage is slow.",
+        "Nothing.",
+    )
+    GPU_IDLE = (
+        "GPUIdle",
+        Place.DECISION,
+        "One replica less of a speech pool would still be far from busy.",
+        "Nothing.",
+    )
+    REQUESTS_WAITING = (
+        "RequestsWaiting",
+        Place.DECISION,
+        "A speech pool has more requests in flight than its replicas serve at once.",
+        "Nothing.",
+    )
+    STAGE_SLOW = (
+        "StageSlow",
+        Place.DECISION,
+        "A speech pool's stage is over its latency budget while the pool is in use.",
+        "Nothing.",
+    )
+    STEADY = (
+        "Steady",
+        Place.DECISION,
+        "Nothing asks for another number of replicas.",
+        "Nothing.",
+    )
+    POOL_IN_USE = (
+        "PoolInUse",
+        Place.DECISION,
+        "A speech pool that may stand empty is needed, because there are calls.",
+        "Nothing.",
+    )
+    DEADLINES = (
+        "Deadlines",
+        Place.DECISION,
+        "The deadlines of what waits to be evaluated ask for this many evaluators.",
+        "Nothing.",
+    )
+    OFF_PEAK = (
+        "OffPeak",
+        Place.DECISION,
+        "An off-peak window is open, and evaluators work through everything that waits.",
+        "Nothing.",
+    )
+    EVALUATIONS_IN_FLIGHT = (
+        "EvaluationsInFlight",
+        Place.DECISION,
+        "Evaluators are working, or have been until a moment ago, so they stay.",
+        "Nothing.",
+    )
+    RECOMMENDING = (
+        "Recommending",
+        Place.SCALING_ACTIVE,
+        "`spec.scaling.mode` is Recommend: the workers stay, status says how many it would be.",
+        "Compare `status.agents.sizing` with what you would do; then set the mode to Enforce.",
+    )
+    LIMITED_BY_MAXIMUM = (
+        "LimitedByMaximum",
+        Place.SCALING_ACTIVE,
+        "More workers are asked for than `spec.agents.maxReplicas` allows.",
+        "Raise `spec.agents.maxReplicas` if callers are to find a free worker.",
+    )
+    SIGNALS_KNOWN = (
+        "SignalsKnown",
+        Place.SIGNALS_FRESH,
+        "Workers tell their sessions, and the metrics provider, if there is one, answers.",
+        "Nothing.",
+    )
+    WORKERS_SILENT = (
+        "WorkersSilent",
+        Place.SIGNALS_FRESH,
+        "Some workers do not tell their sessions; they count as full, and may not be spared.",
+        "Read the logs of the pod that the message names; its port 8081 must answer.",
+    )
+    METRICS_UNKNOWN = (
+        "MetricsUnknown",
+        Place.SIGNALS_FRESH,
+        "The metrics provider does not say how fast answers are; meanwhile no worker is spared.",
+        "Read the message for the cause; check the provider in the operator's configuration.",
+    )
+    ANSWERS_FAST = (
+        "AnswersFast",
+        Place.LATENCY_WITHIN_TARGET,
+        "The P95 of answers is within `spec.scaling.targetTTFBMilliseconds`.",
+        "Nothing.",
+    )
+    ANSWERS_UNKNOWN = (
+        "AnswersUnknown",
+        Place.LATENCY_WITHIN_TARGET,
+        "Nobody says how fast answers are, or there are too few of them.",
+        "Read condition SignalsFresh; without callers there is nothing to do.",
+    )
+    ANSWERS_SLOW = (
+        "AnswersSlow",
+        Place.LATENCY_WITHIN_TARGET,
+        "Well filled workers answer slower than the target, so each counts for fewer sessions.",
+        "Wait until more workers are ready; look at `maxReplicas` if that does not help.",
+    )
+    LATENCY_NOT_CAPACITY = (
+        "LatencyNotCapacity",
+        Place.LATENCY_WITHIN_TARGET,
+        "Answers are slow although workers have room; more workers would not help.",
+        "Look at the stage that the message names: its provider, its pool, or the network.",
+    )
+    ANSWERS_TOO_SLOW = (
+        "AnswersTooSlow",
+        Place.LATENCY_WITHIN_TARGET,
+        "Answers take more than twice the target; callers hang up.",
+        "Look at the stage that the message names, then at `status.agents.sizing`.",
+    )
+    PROVIDER_RATE_LIMITED = (
+        "ProviderRateLimited",
+        Place.LATENCY_WITHIN_TARGET,
+        "A provider refuses requests because there are too many; more workers would make more.",
+        "Raise the limit with the provider, or add a fallback provider to the pipeline.",
+    )
+    ERROR_RATE_HIGH = (
+        "ErrorRateHigh",
+        Place.LATENCY_WITHIN_TARGET,
+        "More than 1 % of turns end in an error.",
+        "Read the workers' logs for the error; roll back the image if it is new.",
+    )
+    DROP_OFF_HIGH = (
+        "DropOffHigh",
+        Place.LATENCY_WITHIN_TARGET,
+        "More than 15 % of callers give up before their call is done.",
+        "Listen to what they hear: latency by stage, then the script.",
+    )
+    DEMAND_ROSE = (
+        "DemandRose",
+        Place.DECISION,
+        "The sessions that run, and room for those that come meanwhile, ask for more workers.",
+        "Nothing.",
+    )
+    DEMAND_FELL = (
+        "DemandFell",
+        Place.DECISION,
+        "Fewer workers have been enough for a while; the ones to be spared drain.",
+        "Nothing; no call is ended.",
+    )
+    DEMAND_FORECAST = (
+        "DemandForecast",
+        Place.DECISION,
+        "More sessions are expected by the time that a new worker is ready.",
+        "Nothing.",
+    )
+    SPARE_WORKERS = (
+        "SpareWorkers",
+        Place.DECISION,
+        "Beside the workers that the sessions need stands one more, in case one is lost.",
+        "Nothing.",
+    )
+    SURGE_AHEAD = (
+        "SurgeAhead",
+        Place.DECISION,
+        "A SurgePlan or a booking announces demand, and workers are started a lead time early.",
+        "Nothing.",
+    )
+    LATENCY_GUARD = (
+        "LatencyGuard",
+        Place.DECISION,
+        "Full workers answered too slowly, so each counts for fewer sessions than its slots.",
+        "Nothing; if it stays, lower `sessionsPerWorker` or give workers more CPU.",
+    )
+    SIGNALS_LOST = (
+        "SignalsLost",
+        Place.DECISION,
+        "No worker told its sessions for 10 minutes, so room is made for what is usual.",
+        "Find out why the operator cannot reach the workers; nothing is taken away meanwhile.",
+    )
+    RECOMMENDED = (
+        "Recommended",
+        Place.DECISION,
+        "Another number of workers is recommended; the mode is Recommend, so nothing is done.",
+        "Set `spec.scaling.mode` to Enforce to have it done.",
     )

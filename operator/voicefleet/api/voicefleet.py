@@ -14,6 +14,7 @@ from voicefleet.api.base import ApiModel, ImageReference, ObjectName, Port, Secr
 from voicefleet.api.media import MediaSpec
 from voicefleet.api.patterns import DNS_LABEL
 from voicefleet.api.pods import DeviceCount, PodSettings, ResourceAmounts, Resources
+from voicefleet.api.scaling import ScalingSpec
 from voicefleet.api.times import TimeOfDay, TimeZone, Weekday, require_known_zone
 
 WORKERS_MAX = 1000
@@ -187,3 +188,6 @@ class VoiceFleetSpec(ApiModel):
     """The media servers (LiveKit) that carry the calls' audio."""
     evaluation: EvaluationSpec | None = None
     """Pods that evaluate finished calls. Leave it out to have none."""
+    scaling: ScalingSpec = ScalingSpec()
+    """How the number of workers follows demand, between `agents.minReplicas` and
+    `agents.maxReplicas`."""

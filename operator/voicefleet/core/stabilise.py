@@ -13,6 +13,7 @@ from typing import Any
 
 from voicefleet.core.sizes import Bounds
 from voicefleet.core.steps import Steps, read_steps
+from voicefleet.core.stored import read_whole
 
 MINUTE_SECONDS = 60
 """Rates are per minute."""
@@ -74,12 +75,10 @@ def read_trace(stored: object) -> Trace:
     """Return a remembered trace; what cannot be read is forgotten, which never lowers."""
     if not isinstance(stored, Mapping):
         return Trace()
-    looked = stored.get("lookedAt")
-    is_time = isinstance(looked, int) and not isinstance(looked, bool)
     return Trace(
         read_steps(stored.get("targets")),
         read_steps(stored.get("counts")),
-        looked if is_time else None,
+        read_whole(stored.get("lookedAt")),
     )
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
+from voicefleet.core.stored import read_number, read_whole
+
 GRAIN_SECONDS = 5
 """Changes closer together than this are one change, to the larger value: it bounds what is
 remembered of a busy fleet, and errs towards keeping capacity."""
@@ -97,21 +99,16 @@ def read_steps(stored: object) -> Steps:
     changes: list[tuple[int, float]] = []
     for entry in stored:
         match entry:
-            case [at, value] if _is_number(at) and _is_number(value) and _is_after(changes, at):
-                changes.append((int(at), value))
+            case [began, stood]:
+                at, value = read_whole(began), read_number(stood)
             case _:
                 return Steps()
+        if at is None or value is None or max(at, value) > NUMBER_MAX:
+            return Steps()
+        if changes and at <= changes[-1][0]:
+            return Steps()
+        changes.append((at, value))
     return Steps(tuple(changes))
-
-
-def _is_number(value: object) -> bool:
-    """Say whether it is a plain number within the bounds; NaN is in no bounds."""
-    is_plain = isinstance(value, int | float) and not isinstance(value, bool)
-    return is_plain and 0 <= value <= NUMBER_MAX  # type: ignore[operator]
-
-
-def _is_after(changes: list[tuple[int, float]], at: float) -> bool:
-    return not changes or at > changes[-1][0]
 
 
 def _forget(changes: list[tuple[int, float]], before: int) -> tuple[tuple[int, float], ...]:

@@ -1,0 +1,134 @@
+"""How often callers come, and how unevenly: sessions begun, counted by when they began.
+
+Each worker tells when its running sessions began, so a session is counted in the quarter of a
+minute of its beginning, in whatever cycle it is seen first, and once however often it is
+seen. Called by `core/agents_size`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import accumulate
+from typing import Any
+
+from voicefleet.core.stored import read_whole
+
+BIN_SECONDS = 15
+"""Sessions that begin and end within one bin, between two looks, are missed: few."""
+
+BINS_MAX = 360
+"""90 minutes: long enough to see how uneven demand is, short enough to forget the morning."""
+
+RECENT_BINS = 40
+"""10 minutes, over which the rate of now is measured."""
+
+KNOWN_AT_FIRST_SECONDS = 120
+"""A first look knows nearly every session of the last two minutes: few are shorter."""
+
+LOOK_BACK = timedelta(minutes=10)
+"""Sessions that began earlier have long been counted."""
+
+AHEAD_MAX = timedelta(seconds=15)
+"""So far may a worker's clock be ahead of ours."""
+
+COUNT_MAX = 100_000
+"""Sessions begun in one bin, at most; more is no count of ours."""
+
+WINDOWS_MIN = 8
+"""Fewer windows say nothing about how uneven arrivals are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """Sessions begun per bin of 15 s, from bin number `first` on."""
+
+    since: int | None = None
+    """Bin from which on every beginning is known; None before the first look."""
+    first: int = 0
+    counts: tuple[int, ...] = ()
+
+    def note(self, starts: Iterable[datetime], now: datetime) -> "Arrivals":
+        """Return the same with the beginnings that are in sight now."""
+        present = int(now.timestamp()) // BIN_SECONDS
+        since = self.since
+        if since is None or since > present:
+            since = present - KNOWN_AT_FIRST_SECONDS // BIN_SECONDS
+        seen = {
+            self.first + place: count
+            for place, count in enumerate(self.counts)
+            if count and self.first + place <= present
+        }
+        for number, count in _count_by_bin(starts, now).items():
+            if number >= since:
+                seen[min(number, present)] = max(count, seen.get(min(number, present), 0))
+        kept = {number: n for number, n in seen.items() if number > present - BINS_MAX}
+        if not kept:
+            return Arrivals(since)
+        first, last = min(kept), max(kept)
+        return Arrivals(
+            since, first, tuple(kept.get(number, 0) for number in range(first, last + 1))
+        )
+
+    def rate_per_second(self, now: datetime) -> float:
+        """Return how many sessions begin per second, over the last 10 minutes."""
+        recent = self._window(now)[-RECENT_BINS:]
+        return sum(recent) / (len(recent) * BIN_SECONDS) if recent else 0.0
+
+    def variance(self, now: datetime, seconds: float) -> float | None:
+        """Return how much arrivals within `seconds` vary from one such time to the next.
+
+        Half the mean squared difference of neighbouring windows (the Allan variance): a slow
+        trend over the day does not count as noise. None where too little is known.
+
+        Windows of 60 s with 4, 6, 4, 6, … arrivals differ by 2 each time: 2² / 2 = 2.
+        """
+        bins = self._window(now)
+        width = max(1, round(seconds / BIN_SECONDS))
+        if len(bins) < WINDOWS_MIN * width:
+            return None
+        sums = list(accumulate(bins, initial=0))
+        windows = [sums[end] - sums[end - width] for end in range(width, len(sums))]
+        squares = [
+            (later - earlier) ** 2 for earlier, later in zip(windows, windows[width:], strict=False)
+        ]
+        return sum(squares) / len(squares) / 2
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the form that memory keeps."""
+        return {"since": self.since, "first": self.first, "counts": list(self.counts)}
+
+    def _window(self, now: datetime) -> list[int]:
+        """Return the counts of every known whole bin of the last 90 minutes, zeros included."""
+        if self.since is None:
+            return []
+        present = int(now.timestamp()) // BIN_SECONDS
+        begin = max(self.since, present - BINS_MAX)
+        end = self.first + len(self.counts)
+        return [
+            self.counts[number - self.first] if self.first <= number < end else 0
+            for number in range(begin, present)
+        ]
+
+
+def read_arrivals(stored: object) -> Arrivals:
+    """Return remembered arrivals; anything that is not what we write counts as none."""
+    if not isinstance(stored, Mapping):
+        return Arrivals()
+    since, first = read_whole(stored.get("since")), read_whole(stored.get("first"))
+    counts = stored.get("counts")
+    if since is None or first is None or not isinstance(counts, list) or len(counts) > BINS_MAX:
+        return Arrivals()
+    read = [read_whole(count) for count in counts]
+    known = tuple(count for count in read if count is not None and count <= COUNT_MAX)
+    return Arrivals(since, first, known) if len(known) == len(counts) else Arrivals()
+
+
+def _count_by_bin(starts: Iterable[datetime], now: datetime) -> dict[int, int]:
+    """Count beginnings that are recent and not from the future."""
+    counts: dict[int, int] = {}
+    earliest, latest = now - LOOK_BACK, now + AHEAD_MAX
+    for start in starts:
+        if earliest <= start <= latest:
+            number = int(start.timestamp()) // BIN_SECONDS
+            counts[number] = counts.get(number, 0) + 1
+    return counts

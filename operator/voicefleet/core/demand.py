@@ -1,0 +1,116 @@
+"""How many sessions the workers hold, told apart from what nobody knows.
+
+A session on a cordoned worker counts: it will end there, but its successors call elsewhere.
+The worker's room does not count. A silent worker has the sessions it last told of when more
+capacity is asked for, and all its slots in use when capacity is to be taken away, so not
+knowing never shrinks. Called by `core/agents_size`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from voicefleet.core.readings import FUTURE_TOLERANCE
+from voicefleet.core.wording import count_of, list_some
+from voicefleet.model.observed import Observed, Pod, Tier, WorkerReport
+
+GREETING = timedelta(seconds=15)
+"""A worker that became Ready a moment ago may not have been asked yet."""
+
+SESSIONS_MAX = 10_000
+"""No worker holds more; the API allows 200 slots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Sessions of one fleet, with what is missing from the count."""
+
+    sessions: int
+    """Running and reserved ones; of silent workers those that they last told of."""
+    at_most: int
+    """The same with every slot of silent workers in use."""
+    heard: int
+    """Workers whose report can be used."""
+    serving: int
+    """Workers that take new sessions."""
+    silent: tuple[str, ...] = ()
+    """Pods that may hold sessions and do not tell, by name."""
+    new: int = 0
+    """How many of the silent ones are Ready so briefly that they may not have been asked."""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is anything to decide on: a report, or certainly no session."""
+        return self.heard > 0 or not self.silent
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with the count, for people; empty where nothing is."""
+        overdue = len(self.silent) - self.new
+        if overdue <= 0:
+            return ""
+        return (
+            f"{count_of(overdue, 'worker')} of {self.heard + len(self.silent)} "
+            f"do not tell their sessions ({list_some(self.silent)})"
+        )
+
+
+def view_demand(observed: Observed, now: datetime, *, slots: int, stale_after: timedelta) -> Demand:
+    """Count the sessions of every agents pod that can hold one.
+
+    Args:
+        observed: The snapshot; workers on their way out count with their calls.
+        now: The cycle's single clock reading.
+        slots: Sessions that a worker may hold, for those that never told.
+        stale_after: Age at which a report says nothing about now any more.
+    """
+    sessions = at_most = heard = serving = new = 0
+    silent: list[str] = []
+    for pod in _callable_pods(observed.pods):
+        report = observed.report_of_worker(pod)
+        told = _sessions_of(report)
+        serving += pod.is_ready and not (report is not None and report.is_cordoned)
+        if told is not None and report is not None and _is_current(report, now, stale_after):
+            heard += 1
+            sessions += told
+            at_most += told
+        elif told is not None or pod.is_ready:
+            silent.append(pod.name)
+            new += report is None and now - (pod.ready_at or pod.created_at) < GREETING
+            sessions += told or 0
+            at_most += max(told or 0, slots)
+    return Demand(sessions, at_most, heard, serving, tuple(sorted(silent)), new)
+
+
+def count_rooms(observed: Observed, now: datetime, *, age_max: timedelta) -> int | None:
+    """Return the rooms on all media servers, or None where a running one does not tell."""
+    servers = [pod for pod in observed.pods if pod.tier is Tier.MEDIA and pod.is_running]
+    rooms = 0
+    for pod in servers:
+        report = observed.report_of_server(pod)
+        if report is None or not abs(now - report.observed_at) <= age_max:
+            return None
+        rooms += report.rooms
+    return rooms if servers else None
+
+
+def _callable_pods(pods: Iterable[Pod]) -> Iterable[Pod]:
+    """Yield workers in which a container runs, those being deleted included."""
+    return (
+        pod for pod in pods if pod.tier is Tier.AGENTS and pod.is_running and not pod.is_finished
+    )
+
+
+def _sessions_of(report: WorkerReport | None) -> int | None:
+    """Return a report's sessions, or None where there is none that can be believed."""
+    if report is None:
+        return None
+    counts = (report.active, report.reserved)
+    is_plain = all(isinstance(count, int) and not isinstance(count, bool) for count in counts)
+    if not is_plain or min(counts) < 0 or sum(counts) > SESSIONS_MAX:
+        return None
+    return sum(counts)
+
+
+def _is_current(report: WorkerReport, now: datetime, stale_after: timedelta) -> bool:
+    return -FUTURE_TOLERANCE <= now - report.observed_at <= stale_after

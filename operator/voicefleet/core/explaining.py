@@ -1,0 +1,80 @@
+"""Puts a size into one sentence: what asked for it, and what kept it from being that.
+
+The same words go to status, Events, logs and `voicefleet why`. Called by the sizes of media,
+speech and evaluation.
+"""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+from voicefleet.api.reasons import Reason
+from voicefleet.core.combine import Combined
+from voicefleet.core.sizes import Bounds
+from voicefleet.core.stabilise import Stable
+from voicefleet.model.size import Desire, Sizing
+
+
+def make_sizing(
+    subject: str,
+    current: int,
+    combined: Combined,
+    stable: Stable,
+    *,
+    bounds: Bounds,
+    faults: Mapping[str, str],
+    wake_after: timedelta | None = None,
+) -> Sizing:
+    """Return the size with its reason, its sentence and every number that led there.
+
+    Args:
+        subject: How the tier or pool is called, such as `speech tts`.
+        current: Replicas it was last meant to have.
+        combined: What the desires ask for.
+        stable: What may be done of it now.
+        bounds: The author's limits.
+        faults: Signals that could not be used, with the reason.
+        wake_after: When time alone may change the desires.
+    """
+    reason, told = _explain(current, combined, stable, bounds)
+    waits = [wait for wait in (stable.wake_after, wake_after) if wait is not None]
+    return Sizing(
+        wanted=stable.wanted,
+        reason=reason,
+        because=f"{subject} {current}→{stable.wanted}: {told}",
+        desires=_binding_first(combined),
+        invalid=dict(faults),
+        wake_after=min(waits, default=None),
+    )
+
+
+def _explain(
+    current: int, combined: Combined, stable: Stable, bounds: Bounds
+) -> tuple[Reason, str]:
+    binding, target = combined.binding, combined.target
+    asked = f"{binding.because} → {binding.replicas}" if binding else combined.held
+    limit = _explain_limit(target, bounds)
+    parts = [part for part in (asked, limit, stable.held) if part]
+    return _find_reason(current, combined, stable, bounds), "; ".join(parts)
+
+
+def _explain_limit(target: int, bounds: Bounds) -> str:
+    if target > bounds.high:
+        return f"{bounds.high_field} is {bounds.high}"
+    return f"{bounds.low_field} is {bounds.low}" if target < bounds.low else ""
+
+
+def _find_reason(current: int, combined: Combined, stable: Stable, bounds: Bounds) -> Reason:
+    """Name what moved the count, else what it rests on."""
+    if current < stable.wanted == bounds.low and combined.target <= bounds.low:
+        return Reason.BELOW_MINIMUM
+    if current > stable.wanted == bounds.high and combined.target >= bounds.high:
+        return Reason.ABOVE_MAXIMUM
+    return combined.binding.reason if combined.binding else Reason.HELD
+
+
+def _binding_first(combined: Combined) -> tuple[Desire, ...]:
+    """Return the desires as `Sizing` wants them; while the count is held, none binds."""
+    if combined.binding is None:
+        return combined.desires
+    others = [desire for desire in combined.desires if desire is not combined.binding]
+    return (combined.binding, *others)

@@ -1,0 +1,91 @@
+"""How long it takes until a new replica takes sessions, measured on real starts.
+
+Everything that looks ahead looks ahead by this time: nodes that have to be bought, images that
+have to be pulled and models that have to be loaded are all in it. Called by
+`core/agents_memory` and `core/media_size`.
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from voicefleet.model.observed import Pod, Tier
+
+STARTS_KEPT = 20
+"""The newest starts say how long the next one takes; older ones met another cluster."""
+
+SHARE = 0.9
+"""The P90: one start in ten may take longer, and the safety stock covers it."""
+
+REACTION_SECONDS = 15
+"""From a call's beginning to a decision that knows of it, at the latest."""
+
+START_SECONDS_UNMEASURED = 60
+"""Before the first start is seen: an image of a gigabyte, pulled and started."""
+
+START_SECONDS_MIN = 15
+"""A pod that was ready faster was lucky; the next one may have to pull its image."""
+
+START_SECONDS_MAX = 900
+"""A pod Ready later than this was restarted since, or waited for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """The newest starts: pod (the end of its UID), when created, seconds to Ready."""
+
+    entries: tuple[tuple[str, int, int], ...] = ()
+
+    def note(self, pods: Iterable[Pod], tier: Tier = Tier.AGENTS) -> "Starts":
+        """Return the same with the starts of a tier's pods that are Ready; each counts once."""
+        known = {pod: (pod, created, seconds) for pod, created, seconds in self.entries}
+        for pod in pods:
+            if pod.tier is not tier or pod.ready_at is None:
+                continue
+            created = int(pod.created_at.timestamp())
+            seconds = int(pod.ready_at.timestamp()) - created
+            if 0 <= seconds <= START_SECONDS_MAX:
+                known.setdefault(_short(pod.uid), (_short(pod.uid), created, seconds))
+        newest = sorted(known.values(), key=lambda entry: (entry[1], entry[0]))
+        return Starts(tuple(newest[-STARTS_KEPT:]))
+
+    @property
+    def lead_seconds(self) -> int:
+        """Return the lead time.
+
+        Of 20 starts from 31 s to 50 s the 18th counts: 48 s, and with the reaction 63 s.
+        """
+        times = sorted(seconds for _, _, seconds in self.entries)
+        if not times:
+            return REACTION_SECONDS + START_SECONDS_UNMEASURED
+        p90 = times[math.ceil(SHARE * len(times)) - 1]
+        return REACTION_SECONDS + max(START_SECONDS_MIN, p90)
+
+    def to_json(self) -> list[list[Any]]:
+        """Return the form that memory keeps."""
+        return [list(entry) for entry in self.entries]
+
+
+def read_starts(stored: object) -> Starts:
+    """Return remembered starts; entries that are not what we write are left out."""
+    if not isinstance(stored, list | tuple):
+        return Starts()
+    entries = [
+        (pod, created, seconds)
+        for pod, created, seconds in (entry for entry in stored if _is_entry(entry))
+    ]
+    return Starts(tuple(entries[-STARTS_KEPT:]))
+
+
+def _is_entry(entry: object) -> bool:
+    match entry:
+        case [str(), int(created), int(seconds)]:
+            return created >= 0 and 0 <= seconds <= START_SECONDS_MAX
+        case _:
+            return False
+
+
+def _short(uid: str) -> str:
+    """Return enough of a UID to tell 20 pods apart."""
+    return uid[-12:]
