@@ -1,4 +1,4 @@
-"""The command line: `voicefleet run | release | plan | version`, also as `kubectl voicefleet`.
+"""The command line of `voicefleet` and `kubectl voicefleet`: one subcommand, one function.
 
 Each command imports what it needs when it runs: `version` and `plan` must answer at once,
 and kopf alone takes a quarter of a second to load.
@@ -41,6 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_release(commands)
     _add_plan(commands)
+    _add_replay(commands)
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(command=run_version)
     return parser
@@ -73,6 +74,12 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--log-level", choices=("debug", "info", "warning", "error"), default="info"
     )
     parser.add_argument("--log-format", choices=("json", "text"), default="text")
+    parser.add_argument(
+        "--tape",
+        type=Path,
+        metavar="FILE",
+        help="record what every cycle sees and plans, for `voicefleet replay`",
+    )
     parser.set_defaults(command=run_operator)
 
 
@@ -106,6 +113,14 @@ def _add_plan(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     )
     parser.add_argument("--output", "-o", choices=("text", "json"), default="text")
     parser.set_defaults(command=run_plan)
+
+
+def _add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "replay", help="plan recorded cycles again and say where the plans differ"
+    )
+    parser.add_argument("tape", type=Path, metavar="TAPE", help="a file that `run --tape` wrote")
+    parser.set_defaults(command=run_replay)
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
@@ -144,6 +159,7 @@ def run_operator(options: argparse.Namespace) -> int:
         liveness_port=options.liveness_port,
         lease_namespace=options.lease_namespace,
         identity=options.identity,
+        tape=options.tape,
     )
     code = 1
 
@@ -178,6 +194,13 @@ def run_plan(options: argparse.Namespace) -> int:
     from voicefleet.cli.plan import show_plan  # noqa: PLC0415 - see the module docstring
 
     return show_plan(options.file, config=options.config, output=options.output)
+
+
+def run_replay(options: argparse.Namespace) -> int:
+    """Plan recorded cycles again."""
+    from voicefleet.cli.replay import replay_tape  # noqa: PLC0415 - see the module docstring
+
+    return replay_tape(options.tape)
 
 
 def run_version(_: argparse.Namespace) -> int:

@@ -17,6 +17,7 @@ from voicefleet.adapters.kubernetes.lease import KubernetesLeaseStore
 from voicefleet.adapters.kubernetes.session import ApiSession
 from voicefleet.adapters.livekit import PrometheusMediaServers
 from voicefleet.adapters.secrets import InstallKeySecrets
+from voicefleet.adapters.tape import FileTape
 from voicefleet.adapters.telemetry import Telemetry, serve_metrics
 from voicefleet.adapters.workers import HttpWorkers
 from voicefleet.handlers.fleets import Wiring
@@ -53,6 +54,8 @@ class RunOptions:
     liveness_port: int
     lease_namespace: str | None
     identity: str
+    tape: Path | None = None
+    """Where to record cycles; nowhere without it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,4 +197,5 @@ def make_surroundings(
         ),
         reporter=Reporter(cluster=cluster, recorder=recorder, meter=meter, clock=clock),
         platform=platform,
+        tape=FileTape(options.tape) if options.tape is not None else None,
     )

@@ -22,7 +22,7 @@ from voicefleet.model.observed import Observed
 from voicefleet.model.outcome import Outcome
 from voicefleet.model.plan import Plan
 from voicefleet.planning import plan_fleet, report_fleet
-from voicefleet.ports import Clock, Cluster, Secrets, Workers
+from voicefleet.ports import Clock, Cluster, Secrets, Tape, Workers
 from voicefleet.settings import Platform
 from voicefleet.shell.apply import Carried, Executor
 from voicefleet.shell.fleets import is_within_limit, make_fleet
@@ -80,6 +80,8 @@ class Surroundings:
     reporter: Reporter
     platform: Callable[[], Platform]
     """Reads the operator's configuration, which may change while it runs."""
+    tape: Tape | None = None
+    """Where cycles are recorded, if somebody asked for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +162,8 @@ class Reconciler:
         )
         self._verify_removals(observed, memory)
         plan = self._planner.plan(fleet, observed, cycle.now)
+        if around.tape is not None:
+            around.tape.note(fleet, observed, cycle.now, plan)
         try:
             self._planner.check(plan, fleet, observed, cycle.now)
         except UnsafePlanError as error:
