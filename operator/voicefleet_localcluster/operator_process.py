@@ -43,6 +43,8 @@ class OperatorProcess:
     """What is run; another operator that takes the same options can stand in its place."""
     source: Path | None = None
     """A folder with another copy of the package, such as an earlier version; else our own."""
+    tape: Path | None = None
+    """Where it records its cycles, if anywhere."""
     ready_seconds: float = 0.0
     """From the last start until the operator was leading."""
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
@@ -130,6 +132,7 @@ class OperatorProcess:
             *("--install-key", str(self.install_key), "--identity", self.identity),
             *("--lease-namespace", self.lease_namespace),
             *("--metrics-port", str(self._metrics_port), "--liveness-port", str(self._port)),
+            *(("--tape", str(self.tape)) if self.tape is not None else ()),
         ]
 
     def _environment(self) -> dict[str, str]:
