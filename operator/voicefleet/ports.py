@@ -12,8 +12,8 @@ from typing import Protocol
 from voicefleet.api.reasons import Reason
 from voicefleet.manifests import Manifest, ObjectKey
 from voicefleet.model.fleet import Fleet
-from voicefleet.model.observed import Child, Observed, Pod, ServerReport, WorkerReport
-from voicefleet.model.plan import MarkPod, Plan, SecretPurpose
+from voicefleet.model.observed import Child, Pod, ServerReport, WorkerReport
+from voicefleet.model.plan import MarkPod, SecretPurpose
 from voicefleet.model.signal import Signals
 from voicefleet.model.surge import Surge
 
@@ -43,6 +43,13 @@ class Cluster(Protocol):
 
     def find_fleet(self, key: ObjectKey) -> Manifest | None:
         """Return a VoiceFleet as the cache has it."""
+        ...
+
+    async def forget_lost_fleets(self) -> Collection[ObjectKey]:
+        """Forget the VoiceFleets that the server does not have any more; return them.
+
+        Who watches learns of no deletion that falls between two watches.
+        """
         ...
 
     def children(self, fleet: ObjectKey) -> Mapping[ObjectKey, Child]:
@@ -148,14 +155,6 @@ class Surges(Protocol):
 
     def find(self, key: ObjectKey, now: datetime) -> tuple[Surge, ...]:
         """Return the occurrences that lie between a day ago and a day ahead; never waits."""
-        ...
-
-
-class Tape(Protocol):
-    """A recording of what cycles saw and planned, to plan them again elsewhere."""
-
-    def note(self, fleet: Fleet, seen: Observed, now: datetime, made: Plan) -> None:
-        """Append one cycle; never raises."""
         ...
 
 

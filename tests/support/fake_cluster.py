@@ -71,6 +71,11 @@ class FakeCluster:
         seen = self._seen()
         return copy.deepcopy(seen[key].manifest) if key in seen else None
 
+    async def forget_lost_fleets(self) -> Collection[ObjectKey]:
+        """Do what the port says."""
+        self._raise_fault("list", after=False)
+        return tuple(key for key in self.fleet_keys() if key not in self._objects)
+
     def children(self, fleet: ObjectKey) -> Mapping[ObjectKey, Child]:
         """Do what the port says."""
         return {

@@ -2,16 +2,21 @@
 
 It repairs what no watch told: Secrets that nobody may read, refusals whose cause went away,
 and missed events. Fleets are spread over the interval, each at its own fixed moment, so that
-1,000 of them are a trickle. Started by `__main__`.
+1,000 of them are a trickle. Once per interval it is asked which fleets exist at all, because
+a deletion between two watches is told to nobody. Started by `__main__`.
 """
 
 import asyncio
+import logging
 import zlib
 from collections.abc import Awaitable, Callable, Iterable
 
+from voicefleet.errors import VoiceFleetError
 from voicefleet.manifests import ObjectKey
 from voicefleet.ports import Clock, Cluster
 from voicefleet.shell.queue import Urgency, WorkQueue
+
+logger = logging.getLogger(__name__)
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -47,13 +52,28 @@ class Resync:
         self._note_resync = note_resync
         self._interval_seconds = interval_seconds
         self._sleep = sleep
-        self._looked_at = clock.monotonic()
+        self._looked_at = self._listed_at = clock.monotonic()
 
     async def run(self) -> None:
         """Look forever."""
         while True:
             await self._sleep(TICK_SECONDS)
             self.look()
+            await self.list_when_due()
+
+    async def list_when_due(self) -> None:
+        """Once per interval, let fleets go whose end nobody has told."""
+        if self._clock.monotonic() - self._listed_at < self._interval_seconds():
+            return
+        self._listed_at = self._clock.monotonic()
+        try:
+            lost = await self._cluster.forget_lost_fleets()
+        except VoiceFleetError as error:
+            logger.debug("fleets could not be listed, the next resync tries again: %s", error)
+            return
+        for key in lost:
+            logger.info("%s/%s is gone, which no watch has told", key.namespace, key.name)
+            self._queue.add(key)
 
     def look(self) -> None:
         """Wake every fleet whose moment has come since the last look."""

@@ -6,10 +6,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support.cycles import Shell, a_fleet_body, fleet_key_of
+from support.fakes import FakeCluster
+from voicefleet.errors import UnavailableError
 from voicefleet.manifests import ObjectKey
 from voicefleet.shell.resync import Resync, find_due
 
 FLEETS = [ObjectKey("VoiceFleet", "voice", f"fleet-{number}") for number in range(300)]
+
+
+def a_resync(shell: Shell) -> Resync:
+    """Return the resync of a shell, every minute."""
+    return Resync(
+        cluster=shell.cluster,
+        clock=shell.clock,
+        queue=shell.queue,
+        note_resync=shell.reconciler.note_resync,
+        interval_seconds=lambda: 60,
+    )
 
 
 @given(
@@ -39,13 +52,7 @@ async def test_a_resync_wakes_the_fleet_and_repeats_what_cannot_be_observed():
     """A deleted Secret and a refusal that has ended tell nobody."""
     shell = Shell()
     key = await shell.apply(a_fleet_body())
-    resync = Resync(
-        cluster=shell.cluster,
-        clock=shell.clock,
-        queue=shell.queue,
-        note_resync=shell.reconciler.note_resync,
-        interval_seconds=lambda: 60,
-    )
+    resync = a_resync(shell)
     shell.clock.advance(timedelta(seconds=61))
 
     resync.look()
@@ -53,3 +60,45 @@ async def test_a_resync_wakes_the_fleet_and_repeats_what_cannot_be_observed():
     shell.clock.advance(timedelta(seconds=1))
     assert shell.queue.take() == key == fleet_key_of()
     assert shell.reconciler._memories[key].is_resync_due
+
+
+class Ghosts(FakeCluster):
+    """A cluster whose watch has missed that a fleet was deleted."""
+
+    def __init__(self, ghost: ObjectKey) -> None:
+        super().__init__()
+        self.ghost = ghost
+        self.lists = 0
+
+    async def forget_lost_fleets(self) -> tuple[ObjectKey, ...]:
+        """Find the ghost."""
+        self.lists += 1
+        return (self.ghost,)
+
+
+async def test_a_fleet_whose_deletion_nobody_told_is_let_go_once_per_interval():
+    """Its children would be made again for ever, and removed again by the garbage collector."""
+    shell = Shell(cluster=Ghosts(FLEETS[0]))
+    resync = a_resync(shell)
+    await resync.list_when_due()
+    too_early = shell.cluster.lists
+    shell.clock.advance(timedelta(seconds=61))
+
+    await resync.list_when_due()
+    await resync.list_when_due()
+
+    shell.clock.advance(timedelta(seconds=1))
+    assert (too_early, shell.cluster.lists) == (0, 1)
+    assert shell.queue.take() == FLEETS[0]
+
+
+async def test_a_list_that_fails_is_tried_at_the_next_resync():
+    """The resync itself must not end with it."""
+    shell = Shell()
+    shell.cluster.fail_next("list", UnavailableError("no answer"))
+    resync = a_resync(shell)
+    shell.clock.advance(timedelta(seconds=61))
+
+    await resync.list_when_due()
+
+    assert shell.queue.take() is None

@@ -240,6 +240,19 @@ class FleetCache:
         """Drop a fleet that does not exist any more."""
         self._fleets.pop(key, None)
 
+    def retain(
+        self, keys: Collection[ObjectKey], version: int, namespace: str
+    ) -> tuple[ObjectKey, ...]:
+        """Drop the fleets that a complete list at this version does not have; return them."""
+        lost = tuple(
+            key
+            for key, fleet in self._fleets.items()
+            if key not in keys and version_of(fleet) <= version and namespace in ("", key.namespace)
+        )
+        for key in lost:
+            del self._fleets[key]
+        return lost
+
 
 def _is_same_life(one: Manifest, other: Manifest) -> bool:
     return bool(one["metadata"].get("uid") == other["metadata"].get("uid"))

@@ -8,13 +8,21 @@ import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence, Sized
 from functools import partial
 
-from voicefleet.adapters.kubernetes.cache import FleetCache, ObjectCache, fleet_of, parse_child
+from voicefleet.adapters.kubernetes.cache import (
+    FleetCache,
+    ObjectCache,
+    fleet_key,
+    fleet_of,
+    parse_child,
+    version_of,
+)
 from voicefleet.adapters.kubernetes.calls import AlreadyExistsError, Call, NotFoundError
-from voicefleet.adapters.kubernetes.informer import Informer
+from voicefleet.adapters.kubernetes.informer import PAGE_SIZE, Informer
 from voicefleet.adapters.kubernetes.pods import parse_pod
 from voicefleet.adapters.kubernetes.resources import (
     BY_KIND,
     CHILDREN,
+    FLEET,
     NAMESPACE,
     POD,
     SECRET,
@@ -56,6 +64,7 @@ class KubernetesCluster:
         self.fleets = FleetCache()
         """Fed by the handlers, which hear of fleets from kopf."""
         self._session = session
+        self._namespaces = tuple(namespaces)
         self._children = {
             resource.kind: ObjectCache[Child](parse_child, on_change) for resource in CHILDREN
         }
@@ -112,6 +121,27 @@ class KubernetesCluster:
     def find_fleet(self, key: ObjectKey) -> Manifest | None:
         """Return a VoiceFleet as the cache has it."""
         return self.fleets.find(key)
+
+    async def forget_lost_fleets(self) -> Collection[ObjectKey]:
+        """List the names of all VoiceFleets, and forget those that are not among them."""
+        lost: list[ObjectKey] = []
+        for namespace in self._namespaces or ("",):
+            keys, version = await self._list_fleets(namespace)
+            lost += self.fleets.retain(keys, version, namespace)
+        return lost
+
+    async def _list_fleets(self, namespace: str) -> tuple[set[ObjectKey], int]:
+        """Return every fleet's address, and the version of the first page: of all of them."""
+        params, keys, version = {"limit": str(PAGE_SIZE)}, set[ObjectKey](), 0
+        while True:
+            call = Call("list", FLEET, namespace, params=params, is_metadata_only=True)
+            page = await self._session.request(call)
+            for item in page.get("items") or ():
+                keys.add(fleet_key(item["metadata"]["namespace"], item["metadata"]["name"]))
+            version = version or version_of(page)
+            if not (token := page["metadata"].get("continue")):
+                return keys, version
+            params = {**params, "continue": token}
 
     def children(self, fleet: ObjectKey) -> Mapping[ObjectKey, Child]:
         """Return every object labelled as this fleet's, pods excepted."""

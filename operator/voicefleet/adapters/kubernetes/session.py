@@ -164,7 +164,7 @@ class ApiSession:
         return answer
 
     async def _headers(self, call: Call) -> dict[str, str]:
-        headers = {"Accept": "application/json"}
+        headers = {"Accept": call.accept}
         if call.content_type:
             headers["Content-Type"] = call.content_type
         now = asyncio.get_running_loop().time()
