@@ -12,6 +12,7 @@ from voicefleet_localcluster.installation import is_hook
 EVERYTHING_OFF = {
     "crds": {"enabled": False},
     "admissionPolicy": {"enabled": False},
+    "flowSchema": {"enabled": False},
     "rbac": {"aggregateToUserRoles": False},
     "uninstall": {"releaseFleets": False},
     "metrics": {"service": False},
@@ -51,6 +52,7 @@ def test_the_defaults_install_everything_an_operator_needs():
         "ConfigMap/voicefleet-platform",
         "CustomResourceDefinition/voicefleets.voicefleet.dev",
         "Deployment/voicefleet",
+        "FlowSchema/voicefleet.voicefleet-system",
         "NetworkPolicy/voicefleet",
         "PodDisruptionBudget/voicefleet",
         "Role/voicefleet-leader",

@@ -23,6 +23,7 @@ def tenants_operator(cluster: LocalCluster, installed, namespace: str, tmp_path:
         "namespaces": [namespace],
         "crds": {"enabled": False},
         "admissionPolicy": {"enabled": False},
+        "flowSchema": {"enabled": False},
         "rbac": {"aggregateToUserRoles": False},
     }
     own = install_chart(cluster, tmp_path / "tenant", values, namespace=namespace)
