@@ -11,8 +11,10 @@ from voicefleet.model.observed import Tier
 from voicefleet.render.labels import child_labels, tier_selector
 from voicefleet.render.names import agents_disruption_budget_name
 from voicefleet.render.objects import build_child
+from voicefleet.render.once import rendered_once
 
 
+@rendered_once
 def render_agents_disruption_budget(fleet: Fleet) -> Manifest:
     """Return the budget that allows no voluntary disruption of a busy worker.
 

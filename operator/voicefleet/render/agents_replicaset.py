@@ -18,6 +18,7 @@ from voicefleet.render.names import (
     agents_service_account_name,
     secret_name,
 )
+from voicefleet.render.once import rendered_once
 from voicefleet.render.placement import place
 from voicefleet.render.pods import (
     container_port,
@@ -38,11 +39,13 @@ STATE_PORT = 8081
 """Where a worker answers the operator, the kubelet and Prometheus."""
 
 
+@rendered_once
 def agents_revision(fleet: Fleet) -> str:
     """Return the revision that new workers of this fleet belong to."""
     return revision_of(_template(fleet, NO_REVISION))
 
 
+@rendered_once
 def render_agents_replicaset(fleet: Fleet) -> Manifest:
     """Return the ReplicaSet of the newest revision, without `spec.replicas`."""
     revision = agents_revision(fleet)

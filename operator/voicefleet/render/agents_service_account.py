@@ -6,8 +6,10 @@ from voicefleet.model.observed import Tier
 from voicefleet.render.labels import child_labels
 from voicefleet.render.names import agents_name
 from voicefleet.render.objects import build_child
+from voicefleet.render.once import rendered_once
 
 
+@rendered_once
 def render_agents_service_account(fleet: Fleet) -> Manifest:
     """Return the account for a fleet whose author names none."""
     return build_child(

@@ -8,6 +8,7 @@ from voicefleet.model.observed import Tier
 from voicefleet.render.labels import child_labels, tier_selector
 from voicefleet.render.making import build_workload
 from voicefleet.render.names import evaluation_name
+from voicefleet.render.once import rendered_once
 from voicefleet.render.placement import place
 from voicefleet.render.pods import (
     env_from_secrets,
@@ -22,6 +23,7 @@ from voicefleet.render.revisions import NO_REVISION, revision_of
 from voicefleet.render.words import evaluation_words
 
 
+@rendered_once
 def render_evaluation_deployment(fleet: Fleet, evaluation: EvaluationSpec) -> Manifest:
     """Return the evaluators' Deployment, without `spec.replicas`."""
     revision = revision_of(_template(fleet, evaluation, NO_REVISION))

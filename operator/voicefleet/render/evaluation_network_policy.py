@@ -7,8 +7,10 @@ from voicefleet.render.labels import child_labels, tier_selector
 from voicefleet.render.names import evaluation_name
 from voicefleet.render.network import nobody, policy_spec, to_dns, to_outside
 from voicefleet.render.objects import build_child
+from voicefleet.render.once import rendered_once
 
 
+@rendered_once
 def render_evaluation_network_policy(fleet: Fleet) -> Manifest:
     """Return the evaluators' policy."""
     return build_child(

@@ -12,6 +12,7 @@ from voicefleet.errors import SpecError
 from voicefleet.manifests import Manifest
 from voicefleet.model.fleet import Fleet
 from voicefleet.model.grace import ROOM_DEPARTURE_SECONDS
+from voicefleet.render.once import rendered_once
 from voicefleet.render.redis_service import redis_address
 
 TOKEN_TTL_SECONDS = 120
@@ -27,6 +28,7 @@ KNOWN_KEYS = frozenset({
 """Top-level keys of livekit-server 1.13.5; any other is fatal at start."""
 
 
+@rendered_once
 def render_livekit_config(fleet: Fleet) -> str:
     """Return livekit.yaml. It holds no secret: keys and password come by environment.
 

@@ -13,8 +13,10 @@ from voicefleet.render.making import read_making
 from voicefleet.render.media_replicaset import CONFIG_FILE, media_revision
 from voicefleet.render.names import media_config_name
 from voicefleet.render.objects import build_child
+from voicefleet.render.once import rendered_once
 
 
+@rendered_once
 def render_media_config_map(fleet: Fleet) -> Manifest:
     """Return the ConfigMap of the newest media revision. Its name is its content."""
     return _config_map(fleet, media_revision(fleet), render_livekit_config(fleet))

@@ -20,9 +20,11 @@ from voicefleet.render.network import (
     udp,
 )
 from voicefleet.render.objects import build_child
+from voicefleet.render.once import rendered_once
 from voicefleet.render.redis_service import redis_port
 
 
+@rendered_once
 def render_media_network_policy(fleet: Fleet) -> Manifest:
     """Return the media servers' policy: callers from anywhere, out to Redis and to callers."""
     return build_child(

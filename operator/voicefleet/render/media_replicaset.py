@@ -16,6 +16,7 @@ from voicefleet.render.labels import child_labels, server_selector, tier_selecto
 from voicefleet.render.livekit_config import render_livekit_config
 from voicefleet.render.making import build_workload
 from voicefleet.render.names import media_config_name, media_replicaset_name, secret_name
+from voicefleet.render.once import rendered_once
 from voicefleet.render.placement import place
 from voicefleet.render.pods import (
     container_port,
@@ -37,12 +38,14 @@ NO_SERVER = 0
 """Stands in the template while its revision is being computed; servers count from 1."""
 
 
+@rendered_once
 def media_revision(fleet: Fleet) -> str:
     """Return the revision that new media servers of this fleet belong to."""
     template = _template(fleet, NO_SERVER, NO_REVISION)
     return revision_of(template, render_livekit_config(fleet))
 
 
+@rendered_once
 def render_media_replicaset(fleet: Fleet, server: int) -> Manifest:
     """Return the ReplicaSet of one server in the newest revision, without `spec.replicas`."""
     revision = media_revision(fleet)

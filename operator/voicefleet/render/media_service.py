@@ -6,11 +6,13 @@ from voicefleet.model.observed import Tier
 from voicefleet.render.labels import child_labels, tier_selector
 from voicefleet.render.names import media_name
 from voicefleet.render.objects import build_child
+from voicefleet.render.once import rendered_once
 
 SERVICE_PORT = 7880
 """Stays the same whatever port the servers listen on, so workers need not be replaced."""
 
 
+@rendered_once
 def render_media_service(fleet: Fleet) -> Manifest:
     """Return the Service for signalling. Audio goes to each server's own address."""
     return build_child(

@@ -6,6 +6,7 @@ from voicefleet.model.observed import Tier
 from voicefleet.render.labels import child_labels
 from voicefleet.render.names import redis_name
 from voicefleet.render.objects import build_child
+from voicefleet.render.once import rendered_once
 from voicefleet.render.redis_service import REDIS_PORT
 
 CONFIG_FILE = "redis.conf"
@@ -14,6 +15,7 @@ PASSWORD_FOLDER = "/etc/redis-auth"  # noqa: S105 - a folder, not a password
 PASSWORD_FILE = "auth.conf"  # noqa: S105 - a file name, not a password
 
 
+@rendered_once
 def render_redis_config_map(fleet: Fleet, text: str) -> Manifest:
     """Return the ConfigMap that Redis starts with; the text is the one its pod was made for."""
     return build_child(

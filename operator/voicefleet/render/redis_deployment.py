@@ -15,6 +15,7 @@ from voicefleet.model.plan import SecretPurpose
 from voicefleet.render.labels import child_labels, tier_selector
 from voicefleet.render.making import build_workload
 from voicefleet.render.names import redis_name, secret_name
+from voicefleet.render.once import rendered_once
 from voicefleet.render.placement import place
 from voicefleet.render.pods import (
     RUN_AS_USER,
@@ -48,6 +49,7 @@ RESOURCES = {
 """A room costs a few kilobytes here, so 64 MiB hold tens of thousands of them."""
 
 
+@rendered_once
 def render_redis_deployment(fleet: Fleet) -> Manifest:
     """Return the embedded Redis."""
     revision = revision_of(_template(fleet, NO_REVISION), render_redis_config())

@@ -8,8 +8,10 @@ from voicefleet.render.labels import child_labels, tier_selector
 from voicefleet.render.names import redis_name
 from voicefleet.render.network import nobody, pods_with, policy_spec, tcp
 from voicefleet.render.objects import build_child
+from voicefleet.render.once import rendered_once
 
 
+@rendered_once
 def render_redis_network_policy(fleet: Fleet) -> Manifest:
     """Return the policy of the embedded Redis.
 

@@ -8,10 +8,12 @@ from voicefleet.model.observed import Tier
 from voicefleet.render.labels import child_labels, tier_selector
 from voicefleet.render.names import redis_name
 from voicefleet.render.objects import build_child
+from voicefleet.render.once import rendered_once
 
 REDIS_PORT = 6379
 
 
+@rendered_once
 def render_redis_service(fleet: Fleet) -> Manifest:
     """Return the Service in front of the embedded Redis."""
     return build_child(

@@ -12,6 +12,7 @@ from voicefleet.model.observed import Tier
 from voicefleet.render.labels import child_labels, pool_selector
 from voicefleet.render.making import build_workload
 from voicefleet.render.names import speech_name
+from voicefleet.render.once import rendered_once
 from voicefleet.render.placement import place
 from voicefleet.render.pods import (
     container_port,
@@ -37,11 +38,13 @@ LEAVE_SECONDS = 5
 """Pause before SIGTERM, until every node has taken the pod out of its Service."""
 
 
+@rendered_once
 def speech_revision(fleet: Fleet, pool: SpeechSpec) -> str:
     """Return the revision of a pool's newest template."""
     return revision_of(_template(fleet, pool, NO_REVISION))
 
 
+@rendered_once
 def render_speech_deployment(fleet: Fleet, pool: SpeechSpec) -> Manifest:
     """Return the pool's Deployment, without `spec.replicas`."""
     revision = speech_revision(fleet, pool)

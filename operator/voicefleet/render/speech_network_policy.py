@@ -14,8 +14,10 @@ from voicefleet.render.network import (
     to_outside,
 )
 from voicefleet.render.objects import build_child
+from voicefleet.render.once import rendered_once
 
 
+@rendered_once
 def render_speech_network_policy(fleet: Fleet) -> Manifest:
     """Return the policy over all pools of a fleet.
 

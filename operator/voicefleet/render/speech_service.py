@@ -7,8 +7,10 @@ from voicefleet.model.observed import Tier
 from voicefleet.render.labels import child_labels, pool_selector
 from voicefleet.render.names import speech_name
 from voicefleet.render.objects import build_child
+from voicefleet.render.once import rendered_once
 
 
+@rendered_once
 def render_speech_service(fleet: Fleet, pool: SpeechSpec) -> Manifest:
     """Return the pool's Service, on the port that its servers listen on."""
     return build_child(
