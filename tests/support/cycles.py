@@ -7,12 +7,14 @@ from support.fakes import (
     FakeClock,
     FakeCluster,
     FakeMediaServers,
+    FakeMetrics,
     FakeRecorder,
     FakeSecrets,
     FakeWorkers,
 )
 from voicefleet.api.base import GROUP_VERSION
 from voicefleet.manifests import Manifest, ObjectKey
+from voicefleet.model.figures import FleetFigures
 from voicefleet.model.observed import Tier
 from voicefleet.settings import Platform
 from voicefleet.shell.apply import Executor
@@ -31,6 +33,8 @@ class FakeMeter:
 
     cycles: list[str] = field(default_factory=list)
     decisions: list[str] = field(default_factory=list)
+    scalings: list[str] = field(default_factory=list)
+    fleets: dict[ObjectKey, FleetFigures] = field(default_factory=dict)
     repairs: list[str] = field(default_factory=list)
     busy_victims: int = 0
     applies_sent: int = 0
@@ -49,6 +53,18 @@ class FakeMeter:
     def note_decision(self, tier: str, reason: str) -> None:
         """Do what the protocol says."""
         self.decisions.append(f"{tier} {reason}")
+
+    def note_scaling(self, tier: str, direction: str, reason: str) -> None:
+        """Do what the protocol says."""
+        self.scalings.append(f"{tier} {direction} {reason}")
+
+    def note_fleet(self, key: ObjectKey, figures: FleetFigures) -> None:
+        """Do what the protocol says."""
+        self.fleets[key] = figures
+
+    def forget_fleet(self, key: ObjectKey) -> None:
+        """Do what the protocol says."""
+        self.fleets.pop(key, None)
 
     def note_drift_repair(self, kind: str) -> None:
         """Do what the protocol says."""
@@ -102,6 +118,7 @@ class Shell:
         self.workers = FakeWorkers(self.clock)
         self.servers = FakeMediaServers(self.clock)
         self.recorder = FakeRecorder()
+        self.metrics = FakeMetrics()
         self.meter = FakeMeter()
         self.may_write = True
         self._known: set[str] = set()
@@ -128,6 +145,7 @@ class Shell:
                     cluster=self.cluster,
                     workers=self.workers,
                     servers=self.servers,
+                    metrics=self.metrics,
                     clock=self.clock,
                 ),
                 executor=Executor(

@@ -6,11 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from support.fake_cluster import FakeCluster
+from voicefleet.adapters.prometheus_news import is_news
 from voicefleet.api.reasons import Reason
 from voicefleet.errors import ConflictError, UnavailableError
 from voicefleet.manifests import Manifest, ObjectKey
+from voicefleet.model.fleet import Fleet
 from voicefleet.model.observed import Pod, ServerReport, WorkerReport
 from voicefleet.model.plan import SecretPurpose
+from voicefleet.model.signal import Signals
 from voicefleet.ports import LeaseRecord
 
 __all__ = [
@@ -19,6 +22,7 @@ __all__ = [
     "FakeCluster",
     "FakeLeaseStore",
     "FakeMediaServers",
+    "FakeMetrics",
     "FakeRecorder",
     "FakeSecrets",
     "FakeWorkers",
@@ -221,6 +225,32 @@ class FakeMediaServers:
     def report(self, pod: Pod) -> ServerReport | None:
         """Do what the port says."""
         return self._reports.get(pod.uid)
+
+
+class FakeMetrics:
+    """Implements `ports.MetricsProvider`. There is no provider until `answer`."""
+
+    def __init__(self, wake: Callable[[ObjectKey], None] = lambda _: None) -> None:
+        self._wake = wake
+        self._signals: dict[ObjectKey, Signals] = {}
+        self._followed: set[ObjectKey] = set()
+
+    def answer(self, key: ObjectKey, signals: Signals) -> None:
+        """Let a fleet's signals be these, and wake it if they are news."""
+        before = self._signals.get(key, Signals())
+        self._signals[key] = signals
+        if key in self._followed and is_news(before, signals):
+            self._wake(key)
+
+    def signals(self, fleet: Fleet) -> Signals:
+        """Do what the port says."""
+        key = ObjectKey("VoiceFleet", fleet.namespace, fleet.name)
+        self._followed.add(key)
+        return self._signals.get(key, Signals())
+
+    def forget(self, key: ObjectKey) -> None:
+        """Do what the port says."""
+        self._followed.discard(key)
 
 
 @dataclass(frozen=True)

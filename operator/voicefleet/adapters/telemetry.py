@@ -1,7 +1,8 @@
 """The operator's own metrics: every name, with its help, is declared here and nowhere else.
 
-No label carries a fleet's session, user, room or phone number, and none grows with the
-number of fleets: what a single fleet does stands in its status and its Events.
+No label carries a session, user, room or phone number. What a single fleet does stands in its
+status and its Events; beside them only what a graph needs to explain a decision is told by fleet
+(`adapters/fleet_metrics`).
 """
 
 import asyncio
@@ -13,6 +14,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.gc_collector import GCCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from voicefleet.adapters.fleet_metrics import FleetCollector
+from voicefleet.manifests import ObjectKey
+from voicefleet.model.figures import FleetFigures
 from voicefleet.ports import Clock
 
 PREFIX = "voicefleet_operator"
@@ -36,6 +40,7 @@ class Telemetry:
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         self.registry = registry or CollectorRegistry()
         self._declare_cycle()
+        self._declare_scaling()
         self._declare_kubernetes()
 
     def _declare_cycle(self) -> None:
@@ -78,6 +83,22 @@ class Telemetry:
             "How late the event loop ran its last timer.",
             registry=self.registry,
         )
+
+    def _declare_scaling(self) -> None:
+        self._scaling_decisions = Counter(
+            "voicefleet_scaling_decisions_total",
+            "Changes of a tier's size, by direction and by the reason that decided.",
+            ["tier", "direction", "reason"],
+            registry=self.registry,
+        )
+        self._signal_errors = Counter(
+            "voicefleet_scaling_signal_errors_total",
+            "Questions to metrics providers without a usable answer, by cause.",
+            ["cause"],
+            registry=self.registry,
+        )
+        self._fleets = FleetCollector()
+        self.registry.register(self._fleets)
 
     def _declare_kubernetes(self) -> None:
         self._api_requests = Counter(
@@ -127,6 +148,22 @@ class Telemetry:
     def note_decision(self, tier: str, reason: str) -> None:
         """Count one decision."""
         self._decisions.labels(tier, reason).inc()
+
+    def note_scaling(self, tier: str, direction: str, reason: str) -> None:
+        """Count one change of a tier's size, `up` or `down`."""
+        self._scaling_decisions.labels(tier, direction, reason).inc()
+
+    def note_fleet(self, key: ObjectKey, figures: FleetFigures) -> None:
+        """Keep what a fleet's last cycle saw; a scrape reads it."""
+        self._fleets.note(key, figures)
+
+    def forget_fleet(self, key: ObjectKey) -> None:
+        """Drop the series of a fleet that is gone."""
+        self._fleets.forget(key)
+
+    def note_signal_error(self, cause: str) -> None:
+        """Count one question to a metrics provider that brought no usable answer."""
+        self._signal_errors.labels(cause).inc()
 
     def note_drift_repair(self, kind: str) -> None:
         """Count one child that was put right."""

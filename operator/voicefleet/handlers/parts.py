@@ -16,6 +16,7 @@ from voicefleet.adapters.kubernetes.events import KubernetesRecorder
 from voicefleet.adapters.kubernetes.lease import KubernetesLeaseStore
 from voicefleet.adapters.kubernetes.session import ApiSession
 from voicefleet.adapters.livekit import PrometheusMediaServers
+from voicefleet.adapters.prometheus import PrometheusMetrics
 from voicefleet.adapters.secrets import InstallKeySecrets
 from voicefleet.adapters.tape import FileTape
 from voicefleet.adapters.telemetry import Telemetry, serve_metrics
@@ -34,6 +35,9 @@ from voicefleet.shell.resync import Resync
 
 LEASE_NAME = "voicefleet"
 """The one Lease; the operator's Role names it."""
+
+METRICS_FOLDER = "metrics"
+"""Beside the configuration file: credentials of metrics providers, in one folder for each."""
 
 LEASE_CONNECTIONS = 2
 """The Lease has connections of its own. A busy API server keeps all others occupied for seconds,
@@ -71,6 +75,7 @@ class Adapters:
     cluster: KubernetesCluster
     workers: HttpWorkers
     servers: PrometheusMediaServers
+    metrics: PrometheusMetrics
     secrets: InstallKeySecrets
 
 
@@ -91,9 +96,7 @@ async def make_parts(options: RunOptions, credentials: Credentials, stack: Async
     platform = PlatformFile(options.config)
     clock = SystemClock()
     queue = WorkQueue(clock, jitter=jitter)
-    adapters = await open_adapters(
-        options, credentials, stack, queue=queue, namespaces=platform().namespaces
-    )
+    adapters = await open_adapters(options, credentials, stack, queue=queue, platform=platform)
     return wire_parts(options, adapters, queue=queue, platform=platform)
 
 
@@ -103,7 +106,7 @@ async def open_adapters(
     stack: AsyncExitStack,
     *,
     queue: WorkQueue,
-    namespaces: tuple[str, ...],
+    platform: PlatformFile,
 ) -> Adapters:
     """Open the connections to the outside world; changes there go to the queue."""
     secrets = InstallKeySecrets.from_file(options.install_key)
@@ -119,6 +122,16 @@ async def open_adapters(
         HttpWorkers(clock=clock, wake=queue.add, jitter=jitter)
     )
     servers = await stack.enter_async_context(PrometheusMediaServers(clock=clock))
+    metrics = await stack.enter_async_context(
+        PrometheusMetrics(
+            platform,
+            folder=options.config.parent / METRICS_FOLDER,
+            clock=clock,
+            wake=queue.add,
+            jitter=jitter,
+            meter=telemetry,
+        )
+    )
     everywhere = "0.0.0.0"  # noqa: S104 - a pod has no other address known in advance
     await stack.enter_async_context(
         serve_metrics(telemetry, host=everywhere, port=options.metrics_port)
@@ -129,10 +142,19 @@ async def open_adapters(
         telemetry=telemetry,
         jitter=jitter,
         on_change=queue.add,
-        namespaces=namespaces,
+        namespaces=platform().namespaces,
     )
     return Adapters(
-        credentials, clock, telemetry, session, leases, cluster, workers, servers, secrets
+        credentials=credentials,
+        clock=clock,
+        telemetry=telemetry,
+        session=session,
+        leases=leases,
+        cluster=cluster,
+        workers=workers,
+        servers=servers,
+        metrics=metrics,
+        secrets=secrets,
     )
 
 
@@ -186,7 +208,11 @@ def make_surroundings(
         meter=meter,
         queue=queue,
         observer=Observer(
-            cluster=cluster, workers=adapters.workers, servers=adapters.servers, clock=clock
+            cluster=cluster,
+            workers=adapters.workers,
+            servers=adapters.servers,
+            metrics=adapters.metrics,
+            clock=clock,
         ),
         executor=Executor(
             cluster=cluster,

@@ -88,6 +88,11 @@ def evaluation_name(fleet: Fleet) -> str:
     return fit(fleet.name, "-evaluation")
 
 
+def memory_name(fleet: Fleet) -> str:
+    """Return the name of the ConfigMap that holds what the fleet's deciding remembers."""
+    return fit(fleet.name, "-memory")
+
+
 def secret_name(fleet: Fleet, purpose: SecretPurpose) -> str:
     """Return the name of a generated Secret; its ending differs for every fleet ever made."""
     return fit(fleet.name, f"-{purpose}-{fleet.secret_suffix}")

@@ -5,6 +5,9 @@ One Protocol, so that the shell neither knows Prometheus nor the names of metric
 
 from typing import Protocol
 
+from voicefleet.manifests import ObjectKey
+from voicefleet.model.figures import FleetFigures
+
 
 class Meter(Protocol):
     """Is told what happened."""
@@ -19,6 +22,18 @@ class Meter(Protocol):
 
     def note_decision(self, tier: str, reason: str) -> None:
         """Count one decision."""
+        ...
+
+    def note_scaling(self, tier: str, direction: str, reason: str) -> None:
+        """Count one change of a tier's size, `up` or `down`."""
+        ...
+
+    def note_fleet(self, key: ObjectKey, figures: FleetFigures) -> None:
+        """Note what a fleet's cycle saw."""
+        ...
+
+    def forget_fleet(self, key: ObjectKey) -> None:
+        """Let go of a fleet that does not exist any more."""
         ...
 
     def note_drift_repair(self, kind: str) -> None:

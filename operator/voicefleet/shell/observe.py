@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from voicefleet.api import labels
@@ -23,7 +23,8 @@ from voicefleet.model.observed import (
     Tier,
     WorkerReport,
 )
-from voicefleet.ports import Clock, Cluster, MediaServers, Workers
+from voicefleet.model.signal import Sample, Signals
+from voicefleet.ports import Clock, Cluster, MediaServers, MetricsProvider, Workers
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,13 @@ SERVER_REPORT_AGE_MAX = timedelta(seconds=4)
 """A server's count is read again when it is older, so at least once per 5 s while it matters.
 Together with the 10 s that a count must stay zero, two readings always lie in between."""
 
+SERVER_LOOK_SECONDS = 15.0
+"""While nobody may have to go, a server's count is read again when it is older than this. A
+fleet in which something happens has a cycle for it, and one more after the last happening; a
+fleet at rest has its resync."""
+
+SERVER_LOOK = timedelta(seconds=SERVER_LOOK_SECONDS)
+
 T = TypeVar("T")
 
 
@@ -47,11 +55,18 @@ class Observer:
     """Makes the one snapshot that a plan rests on."""
 
     def __init__(
-        self, *, cluster: Cluster, workers: Workers, servers: MediaServers, clock: Clock
+        self,
+        *,
+        cluster: Cluster,
+        workers: Workers,
+        servers: MediaServers,
+        metrics: MetricsProvider,
+        clock: Clock,
     ) -> None:
         self._cluster = cluster
         self._workers = workers
         self._servers = servers
+        self._metrics = metrics
         self._clock = clock
         self._met: dict[ObjectKey, frozenset[str]] = {}
 
@@ -70,9 +85,10 @@ class Observer:
         running = [pod for pod in agents if pod.is_running and pod.ip]
         await self._meet(key, [pod for pod in running if pod.is_ready])
         self._workers.follow(key, running)
+        matter = may_remove_servers(fleet, children) or self._is_any_cordoned(agents)
         workers, servers, is_terminating = await asyncio.gather(
             self._read_workers(agents),
-            self._read_servers(fleet, children, pods),
+            self._read_servers(pods, age_max=SERVER_REPORT_AGE_MAX if matter else SERVER_LOOK),
             self._is_namespace_terminating(fleet),
         )
         return Observed(
@@ -82,11 +98,13 @@ class Observer:
             servers=servers,
             is_namespace_terminating=is_terminating,
             secrets_due=secrets_due,
+            signals=join_connections(self._metrics.signals(fleet), servers),
         )
 
     def forget(self, key: ObjectKey) -> None:
         """Let go of a fleet that does not exist any more."""
         self._met.pop(key, None)
+        self._metrics.forget(key)
 
     async def _meet(self, key: ObjectKey, ready: Iterable[Pod]) -> None:
         """Ask each ready worker once, when it is first seen; from then on its poll tells."""
@@ -118,26 +136,52 @@ class Observer:
         fresh = await _gather(self._workers.read, leaving)
         return {**_known(reports), **_known(fresh)}
 
-    async def _read_servers(
-        self, fleet: Fleet, children: Mapping[ObjectKey, Child], pods: Iterable[Pod]
-    ) -> Mapping[str, ServerReport]:
-        """Return every server's room count, asked anew while one of them may have to go."""
-        servers = [pod for pod in pods if pod.tier is Tier.MEDIA and pod.is_running]
-        reports = {pod.uid: self._servers.report(pod) for pod in servers}
-        if may_remove_servers(fleet, children):
-            old = [pod for pod in servers if self._is_old(reports[pod.uid])]
-            fresh = await _gather(self._servers.read, old)
-            return {**_known(reports), **_known(fresh)}
-        return _known(reports)
+    def _is_any_cordoned(self, agents: Iterable[Pod]) -> bool:
+        """Say whether a worker may soon be removed: rooms on the servers are the second witness."""
+        reports = (self._workers.report(pod) for pod in agents)
+        return any(report is not None and report.is_cordoned for report in reports)
 
-    def _is_old(self, report: ServerReport | None) -> bool:
-        return report is None or self._clock.now() - report.observed_at > SERVER_REPORT_AGE_MAX
+    async def _read_servers(
+        self, pods: Iterable[Pod], *, age_max: timedelta
+    ) -> Mapping[str, ServerReport]:
+        """Return every server's counts, asked anew where they are older than that."""
+        servers = [pod for pod in pods if pod.tier is Tier.MEDIA and pod.is_running and pod.ip]
+        reports = {pod.uid: self._servers.report(pod) for pod in servers}
+        now = self._clock.now()
+        old = [pod for pod in servers if _is_old(reports[pod.uid], now, age_max)]
+        fresh = await _gather(self._servers.read, old)
+        return {**_known(reports), **_known(fresh)}
 
     async def _is_namespace_terminating(self, fleet: Fleet) -> bool:
         """Ask only while the fleet is being deleted; nothing else depends on it."""
         if not fleet.is_deleting:
             return False
         return await self._cluster.is_namespace_terminating(fleet.namespace)
+
+
+def find_server_look(observed: Observed, now: datetime) -> float | None:
+    """Return in how many seconds the servers' counts should be read again, None if by resync.
+
+    Counts that were read in this cycle are as new as everything else. Older ones may lack what
+    this cycle was about.
+
+    Args:
+        observed: The cycle's snapshot.
+        now: When the cycle began.
+    """
+    ages = [(now - report.observed_at).total_seconds() for report in observed.servers.values()]
+    waits = [SERVER_LOOK_SECONDS - age for age in ages if 0 < age < SERVER_LOOK_SECONDS]
+    return min(waits, default=None)
+
+
+def join_connections(signals: Signals, servers: Mapping[str, ServerReport]) -> Signals:
+    """Return the signals with what the media servers themselves say about their connections."""
+    connections = {
+        uid: Sample(float(report.participants), report.observed_at)
+        for uid, report in servers.items()
+        if report.participants is not None
+    }
+    return replace(signals, connections=connections)
 
 
 def find_lost_owners(
@@ -192,6 +236,10 @@ def _may_leave(pod: Pod, report: WorkerReport | None) -> bool:
     if report is None or not pod.is_running or not pod.ip:
         return False
     return report.is_cordoned and report.active + report.reserved == 0
+
+
+def _is_old(report: ServerReport | None, now: datetime, age_max: timedelta) -> bool:
+    return report is None or now - report.observed_at > age_max
 
 
 def _known(reports: Mapping[str, T | None]) -> dict[str, T]:

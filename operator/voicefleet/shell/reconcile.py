@@ -7,7 +7,7 @@ Called by `shell/crew` for every fleet that the queue hands out.
 import logging
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -25,11 +25,13 @@ from voicefleet.planning import plan_fleet, report_fleet
 from voicefleet.ports import Clock, Cluster, Secrets, Tape, Workers
 from voicefleet.settings import Platform
 from voicefleet.shell.apply import Carried, Executor
+from voicefleet.shell.figures import read_figures
 from voicefleet.shell.fleets import is_within_limit, make_fleet
 from voicefleet.shell.memory import FleetMemory, make_memory
 from voicefleet.shell.meter import Meter
-from voicefleet.shell.observe import Observer
+from voicefleet.shell.observe import Observer, find_server_look
 from voicefleet.shell.queue import WorkQueue
+from voicefleet.shell.remembering import MemoryKeeper
 from voicefleet.shell.removals import note_removals, verify_removals
 from voicefleet.shell.report import SECOND_LOOK_SECONDS, Reporter
 from voicefleet.shell.stalled import stall_status
@@ -101,6 +103,7 @@ class Reconciler:
         self._around = around
         self._planner = planner or Planner()
         self._memories: dict[ObjectKey, FleetMemory] = {}
+        self._keeper = MemoryKeeper(around.executor.write_quietly, around.clock)
 
     def note_resync(self, key: ObjectKey) -> None:
         """Let the fleet's next cycle repeat also what cannot be observed."""
@@ -160,6 +163,7 @@ class Reconciler:
         observed = await around.observer.observe(
             fleet, cycle.key, secrets_due=memory.are_secrets_due
         )
+        observed = replace(observed, memory=self._keeper.recall(fleet, observed, memory))
         self._verify_removals(observed, memory)
         plan = self._planner.plan(fleet, observed, cycle.now)
         if around.tape is not None:
@@ -175,6 +179,7 @@ class Reconciler:
         if carried.stopped_by is not None:
             raise carried.stopped_by
         memory.is_resync_due = memory.are_secrets_due = False
+        self._keeper.note(plan, memory)
         return await self._conclude(cycle, fleet, observed, plan=plan, carried=carried)
 
     async def _stop_short(
@@ -209,7 +214,14 @@ class Reconciler:
             notes=plan.notes,
         )
         status = self._planner.report(fleet, observed, outcome, cycle.now)
+        self._around.meter.note_fleet(cycle.key, read_figures(fleet, observed, status))
         rest = await reporter.report(cycle.body, status, memory, key=cycle.key)
+        waits = [
+            rest,
+            await self._keeper.keep(fleet, observed, memory),
+            find_server_look(observed, cycle.now),
+        ]
+        rest = min((wait for wait in waits if wait is not None), default=None)
         if carried.done:
             # Our own writes are no event to us, and what they make possible must not wait for one.
             rest = min(SECOND_LOOK_SECONDS, math.inf if rest is None else rest)
@@ -296,6 +308,7 @@ class Reconciler:
     def _forget(self, key: ObjectKey) -> Ended:
         self._memories.pop(key, None)
         self._around.observer.forget(key)
+        self._around.meter.forget_fleet(key)
         self._around.workers.follow(key, ())
         self._around.queue.forget(key)
         return Ended.GONE

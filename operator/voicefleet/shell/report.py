@@ -102,6 +102,9 @@ class Reporter:
         """
         for decision in decisions:
             self._meter.note_decision(decision.tier, decision.reason)
+            if decision.replicas_from != decision.replicas_to:
+                direction = "up" if decision.replicas_to > decision.replicas_from else "down"
+                self._meter.note_scaling(decision.tier, direction, decision.reason)
             # A restored child's own step has been logged already, in almost the same words.
             if decision.reason is not Reason.CHILD_RESTORED and decision.because not in said:
                 logger.info("%s: %s", fleet, decision.because)

@@ -6,11 +6,12 @@ from datetime import timedelta
 import pytest
 
 from support.cycles import Shell, a_fleet_body
-from support.fakes import FakeSecrets
-from voicefleet.model.observed import Observed
+from support.fakes import NOW, FakeSecrets
+from voicefleet.model.observed import Observed, ServerReport
+from voicefleet.model.signal import Sample, Signals
 from voicefleet.settings import Platform
 from voicefleet.shell.fleets import make_fleet
-from voicefleet.shell.observe import disown_strangers
+from voicefleet.shell.observe import disown_strangers, find_server_look
 
 
 class Asked:
@@ -56,11 +57,84 @@ class Scene:
 async def test_nobody_is_asked_while_nobody_may_leave():
     """A thousand workers must cost the operator nothing but their own long polls."""
     scene = await Scene().build()
+    await scene.observe()
+    scene.servers.names.clear()
 
     observed = await scene.observe()
 
     assert (scene.workers.names, scene.servers.names) == ([], [])
     assert len(observed.workers) == 2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "times"),
+    [
+        pytest.param(15, 0, id="a-count-of-a-quarter-minute-is-used-again"),
+        pytest.param(16, 1, id="an-older-one-is-read-anew"),
+    ],
+)
+async def test_servers_are_read_also_while_all_of_them_stay(seconds: int, times: int):
+    """Their connections decide when one is added, and their rooms whether a worker may go."""
+    scene = await Scene().build()
+    await scene.observe()
+    scene.servers.names.clear()
+
+    scene.shell.clock.advance(timedelta(seconds=seconds))
+    await scene.observe()
+
+    assert len(scene.servers.names) == times
+
+
+async def test_connections_come_from_the_servers_own_word():
+    """It is seconds old; what a scrape stored of them may be a minute."""
+    scene = await Scene().build()
+    server = scene.pods("media")[0]
+    scene.shell.servers.answer(server, rooms=4, participants=9)
+    scene.shell.clock.advance(timedelta(seconds=16))
+
+    observed = await scene.observe()
+
+    sample = observed.signals.connections[server.uid]
+    assert (sample.value, sample.observed_at) == (9.0, scene.shell.clock.now())
+
+
+async def test_a_cordoned_worker_makes_the_rooms_matter():
+    """The second witness of a removal has to speak of the same moment as the first."""
+    scene = await Scene().build()
+    await scene.observe()
+    scene.servers.names.clear()
+    scene.shell.workers.answer(scene.pods("agents")[0], is_cordoned=True, active=1)
+
+    scene.shell.clock.advance(timedelta(seconds=5))
+    await scene.observe()
+
+    assert len(scene.servers.names) == 1
+
+
+@pytest.mark.parametrize(
+    ("age", "wait"),
+    [
+        pytest.param(0, None, id="read-in-this-cycle"),
+        pytest.param(6, 9.0, id="read-a-moment-before"),
+        pytest.param(40, None, id="of-a-server-that-does-not-answer"),
+    ],
+)
+def test_what_a_cycle_did_not_read_is_read_once_more_after_it(age: int, wait: float | None):
+    """Calls that began since are missing in it; a fleet at rest is woken by nothing."""
+    seen = ServerReport(NOW - timedelta(seconds=age), rooms=2, participants=4)
+
+    assert find_server_look(Observed(servers={"uid-1": seen}), NOW) == wait
+
+
+async def test_signals_are_those_of_the_metrics_provider():
+    """The planner sees them as they were delivered; judging is its own business."""
+    scene = await Scene().build()
+    slow = Sample(612.0, NOW, count=240)
+    scene.shell.metrics.answer(scene.key, Signals(ttfb_milliseconds=slow))
+
+    observed = await scene.observe()
+
+    assert observed.signals.ttfb_milliseconds == slow
 
 
 async def test_a_ready_worker_that_was_never_heard_is_asked_once():
