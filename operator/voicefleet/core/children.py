@@ -74,14 +74,15 @@ def find_child(observed: Observed, key: ObjectKey, fleet_uid: str) -> Child | No
 
 def find_replicasets(observed: Observed, tier: Tier, fleet_uid: str) -> tuple[Child, ...]:
     """Return a tier's ReplicaSets by name; one that is being deleted no longer counts."""
-    return tuple(
+    found = (
         child
-        for key, child in sorted(observed.children.items())
+        for key, child in observed.children.items()
         if key.kind == "ReplicaSet"
         and template_label(child, TIER) == tier
         and not child.is_deleting
         and not is_foreign(child, fleet_uid)
     )
+    return tuple(sorted(found, key=lambda child: child.key))
 
 
 def carried_fingerprint(manifest: Manifest) -> str:
