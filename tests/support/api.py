@@ -13,6 +13,7 @@ import yaml
 
 PATHS = {
     "VoiceFleet": "/apis/voicefleet.dev/v1alpha1/namespaces/{namespace}/voicefleets",
+    "SurgePlan": "/apis/voicefleet.dev/v1alpha1/namespaces/{namespace}/surgeplans",
     "ReplicaSet": "/apis/apps/v1/namespaces/{namespace}/replicasets",
     "Deployment": "/apis/apps/v1/namespaces/{namespace}/deployments",
     "Service": "/api/v1/namespaces/{namespace}/services",

@@ -14,7 +14,7 @@ from typing import Any
 
 from voicefleet.adapters.kubernetes.cache import fleet_key, version_of
 from voicefleet.adapters.kubernetes.calls import Call, NotFoundError
-from voicefleet.adapters.kubernetes.resources import BY_KIND, SURGE_PLAN
+from voicefleet.adapters.kubernetes.resources import BY_KIND, RESOURCE_QUOTA, SURGE_PLAN
 from voicefleet.adapters.kubernetes.session import ApiSession
 from voicefleet.api import labels
 from voicefleet.api.parse import parse_surge_plan
@@ -215,6 +215,11 @@ class SurgePlans:
             if not (token := page["metadata"].get("continue")):
                 return
             params = {"limit": PAGE_SIZE, "continue": token}
+
+    async def read_quotas(self, namespace: str) -> Sequence[Manifest]:
+        """Return the ResourceQuotas of a namespace, as stored."""
+        page = await self._session.request(Call("list", RESOURCE_QUOTA, namespace))
+        return page.get("items") or ()
 
     async def write_status(self, key: ObjectKey, status: Manifest) -> None:
         """Server-side apply of the whole status, as `voicefleet-status`."""

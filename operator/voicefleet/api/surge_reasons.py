@@ -64,8 +64,8 @@ class SurgeReason(StrEnum):
     FLEET_NOT_FOUND = (
         "FleetNotFound",
         SurgeCondition.ACCEPTED,
-        "There is no VoiceFleet of that name in the plan's namespace.",
-        "Create the fleet, or change `spec.fleetName`; the plan counts from then on.",
+        "There is no VoiceFleet of that name in the plan's namespace that can be acted on.",
+        "Create or mend the fleet, or change `spec.fleetName`; the plan counts from then on.",
     )
     BOOKINGS_UNREADABLE = (
         "BookingsUnreadable",

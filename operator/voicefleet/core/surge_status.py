@@ -57,20 +57,23 @@ class Verdict:
     message: str
 
 
-def report_surge_plan(plan: Announcement, room: Room | None, now: datetime) -> SurgePlanStatus:
+def report_surge_plan(
+    plan: Announcement, room: Room | None, now: datetime, *, why_not: str = ""
+) -> SurgePlanStatus:
     """Return what the status of a plan should say.
 
     Args:
         plan: The plan, and what its file of bookings says.
         room: The fleet that it is about; None where there is none of that name.
         now: A clock reading.
+        why_not: Why the fleet cannot be acted on, where there is one; empty otherwise.
     """
     spec, bookings = plan.spec, plan.bookings or Bookings()
     if spec is None:
         return _make_status(plan, _refuse(plan), _abstain(), now)
     coming = resolve_surges(plan.key.name, spec, bookings, after=now, before=now + AHEAD)
     coming += find_later(plan.key.name, spec, bookings, now + AHEAD)
-    accepted = _judge_plan(plan, spec, room, coming)
+    accepted = _judge_plan(plan, spec, coming) if room is not None else _miss_fleet(plan, why_not)
     if room is None:
         return _make_status(plan, accepted, _abstain(), now, surges=coming)
     window = _find_next(coming, now)
@@ -79,16 +82,16 @@ def report_surge_plan(plan: Announcement, room: Room | None, now: datetime) -> S
     return _make_status(plan, accepted, reachable, now, surges=coming, following=following)
 
 
-def _judge_plan(
-    plan: Announcement, spec: SurgePlanSpec, room: Room | None, coming: Collection[Surge]
-) -> Verdict:
+def _miss_fleet(plan: Announcement, why_not: str) -> Verdict:
+    told = why_not or (
+        f"VoiceFleet {plan.fleet.name} does not exist in namespace {plan.key.namespace}; "
+        "create it, or change `spec.fleetName`"
+    )
+    return Verdict(ConditionStatus.FALSE, SurgeReason.FLEET_NOT_FOUND, told)
+
+
+def _judge_plan(plan: Announcement, spec: SurgePlanSpec, coming: Collection[Surge]) -> Verdict:
     """Say whether everything that the plan announces counts, or what does not."""
-    if room is None:
-        told = (
-            f"VoiceFleet {spec.fleet_name} does not exist in namespace {plan.key.namespace}; "
-            "create it, or change `spec.fleetName`"
-        )
-        return Verdict(ConditionStatus.FALSE, SurgeReason.FLEET_NOT_FOUND, told)
     bookings = plan.bookings or Bookings()
     if bookings.problems:
         told = f"{list_some(bookings.problems)}; {count_of(bookings.count, 'booking')} and "

@@ -42,6 +42,7 @@ POD = Resource("Pod", "", "v1", "pods")
 SECRET = Resource("Secret", "", "v1", "secrets")
 NAMESPACE = Resource("Namespace", "", "v1", "namespaces", is_namespaced=False)
 LEASE = Resource("Lease", "coordination.k8s.io", "v1", "leases")
+RESOURCE_QUOTA = Resource("ResourceQuota", "", "v1", "resourcequotas")
 EVENT = Resource("Event", "events.k8s.io", "v1", "events")
 
 CHILDREN = (
