@@ -12,8 +12,8 @@ from typing import Protocol
 from voicefleet.api.reasons import Reason
 from voicefleet.manifests import Manifest, ObjectKey
 from voicefleet.model.fleet import Fleet
-from voicefleet.model.observed import Child, Pod, ServerReport, WorkerReport
-from voicefleet.model.plan import MarkPod, SecretPurpose
+from voicefleet.model.observed import Child, Observed, Pod, ServerReport, WorkerReport
+from voicefleet.model.plan import MarkPod, Plan, SecretPurpose
 from voicefleet.model.signal import Signals
 from voicefleet.model.surge import Surge
 
@@ -155,6 +155,14 @@ class Surges(Protocol):
 
     def find(self, key: ObjectKey, now: datetime) -> tuple[Surge, ...]:
         """Return the occurrences that lie between a day ago and a day ahead; never waits."""
+        ...
+
+
+class Tape(Protocol):
+    """A recording of what cycles saw and planned, to plan them again elsewhere."""
+
+    def note(self, fleet: Fleet, seen: Observed, now: datetime, made: Plan) -> None:
+        """Append one cycle; never raises."""
         ...
 
 
