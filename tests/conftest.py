@@ -9,8 +9,8 @@ import pytest
 LEVELS = ("tidy", "unit", "contract", "chart", "localcluster", "cluster", "faults")
 """The folders that hold tests, quickest first: a broken rule shows before a cluster starts."""
 
-LAST = ("test_rights",)
-"""Reads the audit log of all that the tests before it made the operator do."""
+LAST = ("test_replay", "test_rights")
+"""They read the tape and the audit log of all that the tests before made the operator do."""
 
 pytest_plugins = ["support.cluster_fixtures", "support.tenants"]
 

@@ -60,7 +60,8 @@ def operator_for(installed: Installation, **options: object) -> OperatorProcess:
 
 @pytest.fixture(scope="session")
 def _shared_operator(installed: Installation) -> Iterator[OperatorProcess]:
-    with operator_for(installed) as operator:
+    tape = installed.platform.parent / "tape.jsonl"
+    with operator_for(installed, tape=tape) as operator:
         yield operator
 
 
