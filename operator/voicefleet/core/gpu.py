@@ -1,0 +1,94 @@
+"""How busy a speech pool's GPUs were, minute by minute, as far as it can be believed.
+
+One minute says little: batches come and go. What counts is an unbroken row of 1-minute
+averages since the pool has had its present size, over nearly all of its replicas. Called by
+`core/speech_size`.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from voicefleet.core.readings import read_sample
+from voicefleet.model.signal import PoolSignals, Sample
+
+AVERAGE_OVER = timedelta(minutes=1)
+"""Each sample is the average of the minute before it."""
+
+STALE_AFTER = timedelta(minutes=2)
+"""There is one sample a minute, and one may be late."""
+
+GAP_MIN, GAP_MAX = timedelta(seconds=45), timedelta(seconds=90)
+"""Samples of one minute each are so far apart; closer ones repeat each other."""
+
+COVERAGE_MIN = 0.8
+"""Share of the replicas that an average has to stand on: one busy GPU of five that are not
+heard would make a pool look busy."""
+
+PERCENT_MAX = 100.0
+
+
+@dataclass(frozen=True, slots=True)
+class Busyness:
+    """The unbroken row of 1-minute averages up to now."""
+
+    percents: tuple[float, ...] = ()
+    """The newest last."""
+    fault: str = ""
+    """Why nothing can be said; empty where something can."""
+
+    @property
+    def minutes(self) -> int:
+        """Length of the row."""
+        return len(self.percents)
+
+    def last(self, minutes: int) -> tuple[float, ...]:
+        """Return the newest averages, or none while there are fewer than so many."""
+        return self.percents[-minutes:] if 0 < minutes <= self.minutes else ()
+
+
+def view_busyness(signals: PoolSignals, since: datetime | None, now: datetime) -> Busyness:
+    """Return the averages that count.
+
+    Args:
+        signals: As delivered, in any order.
+        since: When the pool got its present size, or None while it is still getting it;
+            averages of earlier minutes are about another pool.
+        now: The cycle's single clock reading.
+    """
+    if since is None:
+        return Busyness(fault="its size has just changed")
+    coverage = read_sample(signals.coverage, now, stale_after=STALE_AFTER)
+    if coverage.value is None:
+        return Busyness(fault=f"GPU coverage is {coverage.unfit}")
+    if coverage.value < COVERAGE_MIN:
+        return Busyness(
+            fault=f"GPU utilisation covers {coverage.value:.0%} of the replicas, "
+            f"{COVERAGE_MIN:.0%} are needed"
+        )
+    samples = sorted(signals.utilization, key=lambda sample: sample.observed_at, reverse=True)
+    newest = read_sample(samples[0] if samples else None, now, stale_after=STALE_AFTER)
+    if newest.value is None:
+        return Busyness(fault=f"GPU utilisation is {newest.unfit}")
+    row = _follow(samples, since + AVERAGE_OVER)
+    return Busyness(tuple(reversed(row)), "" if row else "GPU utilisation is too young")
+
+
+def _follow(samples: list[Sample], begin: datetime) -> list[float]:
+    """Return the values of an unbroken row, from the newest back to the first gap or fault."""
+    row: list[float] = []
+    before: datetime | None = None
+    for sample in samples:
+        if sample.observed_at < begin:
+            break
+        if before is not None:
+            gap = before - sample.observed_at
+            if gap < GAP_MIN:
+                continue
+            if gap > GAP_MAX:
+                break
+        value = read_sample(sample, sample.observed_at).value
+        if value is None or value > PERCENT_MAX:
+            break
+        row.append(value)
+        before = sample.observed_at
+    return row
