@@ -11,7 +11,7 @@ in `render`. Here is only the order of things.
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from voicefleet.api.labels import POOL, TIER
+from voicefleet.api.labels import POOL, REVISION, TIER
 from voicefleet.api.media import RedisMode
 from voicefleet.api.reasons import ConditionType, Reason
 from voicefleet.api.status import ConditionStatus, VoiceFleetStatus
@@ -66,7 +66,7 @@ from voicefleet.model.plan import CreateSecret, HoldFleet, Plan, ReleaseFleet
 from voicefleet.render.children import render_static_children
 from voicefleet.render.labels import child_labels, tier_selector
 from voicefleet.render.making import revision_in
-from voicefleet.render.media_config_map import keep_media_config_map
+from voicefleet.render.media_config_map import keep_media_config_map, render_media_config_map
 from voicefleet.render.media_replicaset import media_revision, render_media_replicaset
 from voicefleet.render.names import evaluation_name, redis_name, speech_name
 from voicefleet.render.objects import owner_reference, with_replicas
@@ -152,12 +152,12 @@ def plan_media(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
         for server in servers.current
         if server.child.key not in leaving
     ]
-    newest = media_revision(fleet)
     files = {
         server.revision: keep_media_config_map(fleet, settled[server.child.key])
         for server in servers.current
-        if server.revision != newest
     }
+    if decision.create:
+        files.setdefault(media_revision(fleet), render_media_config_map(fleet))
     created = [
         keep_child(
             with_replicas(render_media_replicaset(fleet, number), 1), None, was_complete=False
@@ -167,7 +167,7 @@ def plan_media(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
     return join_plans(
         _size(Tier.MEDIA, current, wanted, bounds),
         Plan(decision.claims),
-        *(_keep(fleet, observed, file) for file in files.values()),
+        *(_keep_file(fleet, observed, file, servers) for file in files.values()),
         *kept,
         _repair(fleet, (server.child for server in servers.old)),
         *created,
@@ -220,7 +220,7 @@ def plan_leftovers(fleet: Fleet, observed: Observed, static: tuple[Manifest, ...
     names = [speech_name(fleet, pool.name) for pool in fleet.spec.speech]
     if fleet.spec.evaluation is not None:
         names.append(evaluation_name(fleet))
-    wanted = {key_of(manifest) for manifest in static}
+    wanted = {key_of(manifest) for manifest in (*static, render_media_config_map(fleet))}
     wanted |= {ObjectKey("Deployment", fleet.namespace, name) for name in names}
     return Plan(
         find_leftovers(
@@ -350,6 +350,14 @@ def _empty_evaluation(fleet: Fleet, observed: Observed) -> Plan:
 def _keep(fleet: Fleet, observed: Observed, manifest: Manifest) -> Plan:
     live = find_child(observed, key_of(manifest), fleet.uid)
     return keep_child(manifest, live, was_complete=_was_complete(fleet))
+
+
+def _keep_file(fleet: Fleet, observed: Observed, file: Manifest, servers: Servers) -> Plan:
+    """Keep one livekit.yaml; somebody deleted it only if a server was made with it."""
+    revision = file["metadata"]["labels"][REVISION]
+    was_there = any(server.revision == revision for server in servers.current)
+    live = find_child(observed, key_of(file), fleet.uid)
+    return keep_child(file, live, was_complete=was_there and _was_complete(fleet))
 
 
 def _was_complete(fleet: Fleet) -> bool:

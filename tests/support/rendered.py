@@ -5,6 +5,7 @@ from voicefleet.model.fleet import Fleet
 from voicefleet.render.agents_replicaset import render_agents_replicaset
 from voicefleet.render.children import render_static_children
 from voicefleet.render.evaluation_deployment import render_evaluation_deployment
+from voicefleet.render.media_config_map import render_media_config_map
 from voicefleet.render.media_replicaset import render_media_replicaset
 from voicefleet.render.secrets import render_secret, secret_purposes
 from voicefleet.render.speech_deployment import render_speech_deployment
@@ -16,6 +17,7 @@ def all_children(fleet: Fleet) -> tuple[Manifest, ...]:
     return (
         *(render_secret(fleet, purpose) for purpose in secret_purposes(fleet)),
         *render_static_children(fleet),
+        render_media_config_map(fleet),
         *scaled_children(fleet),
         *([render_evaluation_deployment(fleet, evaluation)] if evaluation else []),
     )

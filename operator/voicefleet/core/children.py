@@ -114,7 +114,8 @@ def keep_child(wanted: Manifest, live: Child | None, *, was_complete: bool) -> P
     if carried_fingerprint(wanted) == carried_fingerprint(live.manifest):
         told = "somebody changed it"
         return Plan((ApplyChild(wanted, f"restore {key}: {told}"),), _restoration(wanted, told))
-    return Plan((ApplyChild(wanted, f"update {key}: the fleet wants it otherwise now"),))
+    told = "this operator renders it otherwise" if was_complete else "the fleet wants it otherwise"
+    return Plan((ApplyChild(wanted, f"update {key}: {told} now"),))
 
 
 def _restoration(wanted: Manifest, told: str) -> tuple[Decision, ...]:

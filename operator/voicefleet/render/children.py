@@ -13,7 +13,6 @@ from voicefleet.render.agents_network_policy import render_agents_network_policy
 from voicefleet.render.agents_service_account import render_agents_service_account
 from voicefleet.render.evaluation_network_policy import render_evaluation_network_policy
 from voicefleet.render.making import file_of, settle
-from voicefleet.render.media_config_map import render_media_config_map
 from voicefleet.render.media_network_policy import render_media_network_policy
 from voicefleet.render.media_service import render_media_service
 from voicefleet.render.redis_config_map import render_redis_config_map
@@ -31,8 +30,8 @@ def render_static_children(fleet: Fleet, redis: Child | None = None) -> tuple[Ma
     author's sake only, never for a new rendering of ours.
 
     What pods need to start comes first: accounts, policies and files, then Redis, then
-    Services. ConfigMaps of older media revisions are not in it; the planner keeps each
-    while a server uses it.
+    Services. ConfigMaps of media servers are not in it; the planner keeps each while a server
+    uses it.
     """
     return (
         *_agents(fleet),
@@ -52,7 +51,6 @@ def _agents(fleet: Fleet) -> tuple[Manifest, ...]:
 
 def _media(fleet: Fleet) -> tuple[Manifest, ...]:
     return (
-        render_media_config_map(fleet),
         render_media_network_policy(fleet),
         render_media_service(fleet),
     )

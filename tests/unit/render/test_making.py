@@ -1,6 +1,7 @@
 """The record by which a later operator knows what an author had written."""
 
 import json
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -165,7 +166,7 @@ TEMPLATE = json.loads(
 )
 def test_a_record_that_does_not_fit_its_workload_is_none(record: str):
     """Applying it would be refused by the API server again and again."""
-    workload = render_agents_replicaset(a_minimal_fleet())
+    workload = deepcopy(render_agents_replicaset(a_minimal_fleet()))
     workload["metadata"]["annotations"][MADE_AS] = record
 
     assert read_making(workload) is None
