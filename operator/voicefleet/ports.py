@@ -15,7 +15,7 @@ from voicefleet.model.fleet import Fleet
 from voicefleet.model.observed import Child, Observed, Pod, ServerReport, WorkerReport
 from voicefleet.model.plan import MarkPod, Plan, SecretPurpose
 from voicefleet.model.signal import Signals
-from voicefleet.model.surge import Surge
+from voicefleet.model.surge import Announcement, Surge
 
 
 class Clock(Protocol):
@@ -155,6 +155,22 @@ class Surges(Protocol):
 
     def find(self, key: ObjectKey, now: datetime) -> tuple[Surge, ...]:
         """Return the occurrences that lie between a day ago and a day ahead; never waits."""
+        ...
+
+
+class SurgePlans(Surges, Protocol):
+    """The SurgePlans themselves, and what is said about them."""
+
+    def find_plan(self, key: ObjectKey) -> Announcement | None:
+        """Return a plan from the cache; None where there is none, or it is being deleted."""
+        ...
+
+    async def read_quotas(self, namespace: str) -> Sequence[Manifest]:
+        """Return the ResourceQuotas of a namespace, read from the server."""
+        ...
+
+    async def write_status(self, key: ObjectKey, status: Manifest) -> None:
+        """Server-side apply of a plan's whole status; a plan that is gone is fine."""
         ...
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
+from support.fake_surges import FakeSurgePlans
 from support.fakes import (
     FakeClock,
     FakeCluster,
@@ -22,6 +23,7 @@ from voicefleet.shell.observe import Observer
 from voicefleet.shell.queue import WorkQueue
 from voicefleet.shell.reconcile import Planner, Reconciler, Surroundings
 from voicefleet.shell.report import Reporter
+from voicefleet.shell.surge_plans import SurgeKeeper
 
 NAMESPACE = "voice"
 IMAGE = "registry.example.com/interviewer:1.0"
@@ -119,6 +121,7 @@ class Shell:
         self.servers = FakeMediaServers(self.clock)
         self.recorder = FakeRecorder()
         self.metrics = FakeMetrics()
+        self.plans = FakeSurgePlans()
         self.meter = FakeMeter()
         self.may_write = True
         self._known: set[str] = set()
@@ -132,6 +135,7 @@ class Shell:
         self.cluster.restart(self.queue.add)
         self.workers.restart(self.queue.add)
         self.servers.restart()
+        self.plans.restart(self.queue.add)
         secrets = FakeSecrets()
         self.reconciler = Reconciler(
             Surroundings(
@@ -146,6 +150,7 @@ class Shell:
                     workers=self.workers,
                     servers=self.servers,
                     metrics=self.metrics,
+                    surges=self.plans,
                     clock=self.clock,
                 ),
                 executor=Executor(
@@ -161,6 +166,7 @@ class Shell:
                     meter=self.meter,
                     clock=self.clock,
                 ),
+                surge_keeper=SurgeKeeper(self.plans, self.cluster, self.clock),
                 platform=lambda: self._platform,
             ),
             self._planner,

@@ -21,7 +21,7 @@ from voicefleet.api.parse import parse_surge_plan
 from voicefleet.api.surge_reasons import SurgeReason
 from voicefleet.core.bookings import read_bookings
 from voicefleet.core.surge_windows import HORIZON, find_zone, resolve_surges
-from voicefleet.errors import SpecError, VoiceFleetError
+from voicefleet.errors import RefusedError, SpecError, VoiceFleetError
 from voicefleet.manifests import Manifest, ObjectKey
 from voicefleet.model.surge import Announcement, Bookings, Surge
 
@@ -127,9 +127,9 @@ class SurgePlans:
         if plan is not None:
             self._wake(plan.fleet)
 
-    def keys(self) -> Collection[ObjectKey]:
-        """Return every plan's address."""
-        return tuple(self._plans)
+    def about(self, fleet: ObjectKey) -> Collection[ObjectKey]:
+        """Return the plans about a fleet."""
+        return [key for key, plan in self._plans.items() if plan.fleet == fleet]
 
     def find_plan(self, key: ObjectKey) -> Announcement | None:
         """Return a plan, or None where there is none or it is being deleted."""
@@ -139,9 +139,8 @@ class SurgePlans:
         """Return the surges about a fleet that lie between a day ago and a day ahead."""
         return tuple(
             surge
-            for plan, announced in sorted(self._plans.items())
-            if announced.fleet == key
-            for surge in self._resolve(plan, announced, now)
+            for plan in sorted(self.about(key))
+            for surge in self._resolve(plan, self._plans[plan], now)
         )
 
     def _resolve(self, key: ObjectKey, announced: Announcement, now: datetime) -> tuple[Surge, ...]:
@@ -203,8 +202,9 @@ class SurgePlans:
                 page = await self._session.request(
                     Call("list", SURGE_PLAN, namespace, params=params)
                 )
-            except NotFoundError:
-                logger.warning("SurgePlans cannot be listed: the cluster does not know the kind")
+            except RefusedError as error:
+                # No such kind, or no right to it: fleets can do without, and must not wait.
+                logger.warning("SurgePlans cannot be listed and do not count: %s", error)
                 return
             except VoiceFleetError as error:
                 logger.warning("SurgePlans cannot be listed yet, trying again: %s", error)

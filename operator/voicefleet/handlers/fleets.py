@@ -1,6 +1,6 @@
-"""What kopf calls: a fleet changed, credentials are needed, somebody asks whether we live."""
+"""What kopf calls: a fleet or a plan changed, credentials are needed, do we live?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from voicefleet.manifests import ObjectKey
 from voicefleet.shell.queue import WorkQueue
 
 FLEETS = (API_GROUP, API_VERSION, "voicefleets")
+SURGE_PLANS = (API_GROUP, API_VERSION, "surgeplans")
 
 CONNECTIONS_MAX = 4
 """kopf's own connections: one watch per namespace or one for all, and a few lists. Without a
@@ -34,11 +35,28 @@ class FleetStore(Protocol):
         ...
 
 
+class PlanStore(Protocol):
+    """Where SurgePlans are kept for the cycles; it wakes whom they concern."""
+
+    def store(self, body: Mapping[str, Any]) -> None:
+        """Keep a plan."""
+        ...
+
+    def forget(self, key: ObjectKey) -> None:
+        """Drop a plan that does not exist any more."""
+        ...
+
+    def about(self, fleet: ObjectKey) -> Collection[ObjectKey]:
+        """Return the plans about a fleet."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Wiring:
     """What handlers work with; kopf hands it to each of them as `memo`."""
 
     fleets: FleetStore
+    plans: PlanStore
     queue: WorkQueue
     credentials: Credentials
     check_health: Callable[[], str]
@@ -52,9 +70,20 @@ async def note_fleet_event(event: Mapping[str, Any], memo: Wiring, **_: Any) -> 
     key = ObjectKey("VoiceFleet", metadata["namespace"], metadata["name"])
     if event["type"] == "DELETED":
         memo.fleets.forget(key)
-        memo.queue.add(key)
-    elif memo.fleets.store(event["object"]):
-        memo.queue.add(key)
+    elif not memo.fleets.store(event["object"]):
+        return
+    for concerned in (key, *memo.plans.about(key)):
+        memo.queue.add(concerned)
+
+
+@kopf.on.event(*SURGE_PLANS, registry=REGISTRY)
+async def note_plan_event(event: Mapping[str, Any], memo: Wiring, **_: Any) -> None:
+    """Keep the plan; whatever it concerns gets a cycle."""
+    metadata = event["object"]["metadata"]
+    if event["type"] == "DELETED":
+        memo.plans.forget(ObjectKey("SurgePlan", metadata["namespace"], metadata["name"]))
+    else:
+        memo.plans.store(event["object"])
 
 
 @kopf.on.login(registry=REGISTRY)

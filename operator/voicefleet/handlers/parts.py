@@ -18,6 +18,7 @@ from voicefleet.adapters.kubernetes.session import ApiSession
 from voicefleet.adapters.livekit import PrometheusMediaServers
 from voicefleet.adapters.prometheus import PrometheusMetrics
 from voicefleet.adapters.secrets import InstallKeySecrets
+from voicefleet.adapters.surges import SurgePlans
 from voicefleet.adapters.tape import FileTape
 from voicefleet.adapters.telemetry import Telemetry, serve_metrics
 from voicefleet.adapters.workers import HttpWorkers
@@ -32,6 +33,7 @@ from voicefleet.shell.queue import WorkQueue
 from voicefleet.shell.reconcile import Reconciler, Surroundings
 from voicefleet.shell.report import Reporter
 from voicefleet.shell.resync import Resync
+from voicefleet.shell.surge_plans import SurgeKeeper
 
 LEASE_NAME = "voicefleet"
 """The one Lease; the operator's Role names it."""
@@ -76,6 +78,7 @@ class Adapters:
     workers: HttpWorkers
     servers: PrometheusMediaServers
     metrics: PrometheusMetrics
+    plans: SurgePlans
     secrets: InstallKeySecrets
 
 
@@ -144,6 +147,9 @@ async def open_adapters(
         on_change=queue.add,
         namespaces=platform().namespaces,
     )
+    plans = SurgePlans(
+        session, wake=queue.add, monotonic=clock.monotonic, namespaces=platform().namespaces
+    )
     return Adapters(
         credentials=credentials,
         clock=clock,
@@ -154,6 +160,7 @@ async def open_adapters(
         workers=workers,
         servers=servers,
         metrics=metrics,
+        plans=plans,
         secrets=secrets,
     )
 
@@ -184,7 +191,7 @@ def wire_parts(
             note_resync=reconciler.note_resync,
             interval_seconds=lambda: platform().resync_seconds,
         ),
-        wiring=Wiring(cluster.fleets, queue, credentials, health.check),
+        wiring=Wiring(cluster.fleets, adapters.plans, queue, credentials, health.check),
         namespaces=platform().namespaces,
     )
 
@@ -212,6 +219,7 @@ def make_surroundings(
             workers=adapters.workers,
             servers=adapters.servers,
             metrics=adapters.metrics,
+            surges=adapters.plans,
             clock=clock,
         ),
         executor=Executor(
@@ -222,6 +230,7 @@ def make_surroundings(
             may_write=leadership.may_write,
         ),
         reporter=Reporter(cluster=cluster, recorder=recorder, meter=meter, clock=clock),
+        surge_keeper=SurgeKeeper(adapters.plans, cluster, clock),
         platform=platform,
         tape=FileTape(options.tape) if options.tape is not None else None,
     )

@@ -6,6 +6,7 @@ Every replica runs all of this but the cycles; those only run where the Lease is
 
 import asyncio
 import logging
+import math
 import os
 import signal
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ import voicefleet
 from voicefleet.adapters.descriptors import raise_descriptor_limit
 from voicefleet.adapters.kubernetes.calls import Call, NotFoundError
 from voicefleet.adapters.kubernetes.credentials import load_credentials
-from voicefleet.adapters.kubernetes.resources import FLEET
+from voicefleet.adapters.kubernetes.resources import FLEET, SURGE_PLAN, Resource
 from voicefleet.errors import UnavailableError
 from voicefleet.handlers.fleets import REGISTRY
 from voicefleet.handlers.parts import Parts, RunOptions, make_parts
@@ -34,6 +35,10 @@ EXIT_SECONDS = 2.0
 
 LOOK_SECONDS = 1.0
 """Pause between two looks for the CRD, which the chart may install a moment after us."""
+
+SURGE_PLAN_LOOKS = 10
+"""An upgrade may bring the operator a moment before the CRD of its newer kind. Fleets must not
+wait longer for a kind that they can do without."""
 
 STOPPED, FAILED = 0, 1
 """Exit codes: asked to stop; the Lease was lost or a part of the operator ended."""
@@ -58,6 +63,7 @@ async def live(parts: Parts, stop: asyncio.Event, *, liveness_port: int) -> int:
     others = [
         asyncio.create_task(stop.wait(), name="stop"),
         asyncio.create_task(adapters.cluster.run(), name="watches"),
+        asyncio.create_task(adapters.plans.run(), name="surge plans"),
         asyncio.create_task(adapters.telemetry.measure_loop_lag(adapters.clock), name="loop lag"),
         asyncio.create_task(watch_fleets(parts, stop, liveness_port), name="kopf"),
     ]
@@ -75,6 +81,7 @@ async def live(parts: Parts, stop: asyncio.Event, *, liveness_port: int) -> int:
 async def lead(parts: Parts) -> str:
     """Wait for the Lease and run cycles while it is ours; returns why it is not any more."""
     await parts.adapters.cluster.wait_synced()
+    await parts.adapters.plans.wait_synced()
     await parts.leadership.acquire()
     parts.adapters.telemetry.set_leader(is_leader=True)
     logger.info("leading")
@@ -113,7 +120,9 @@ def explain_end(task: asyncio.Task[Any]) -> None:
 
 async def watch_fleets(parts: Parts, stop: asyncio.Event, liveness_port: int) -> str:
     """Let kopf watch the VoiceFleets; returns only when it has ended by itself."""
-    await wait_for_crd(parts)
+    await wait_for_kind(parts, FLEET)
+    if not await wait_for_kind(parts, SURGE_PLAN, looks=SURGE_PLAN_LOOKS):
+        logger.warning("SurgePlans do not count until their CRD is installed and this restarts")
     ready = asyncio.Event()
     regain = asyncio.create_task(regain_signals(ready, stop))
     await kopf.operator(
@@ -130,20 +139,30 @@ async def watch_fleets(parts: Parts, stop: asyncio.Event, liveness_port: int) ->
     return "kopf does not watch any more"
 
 
-async def wait_for_crd(parts: Parts) -> None:
-    """Return once VoiceFleets can be listed: kopf looks for the kind only once."""
+async def wait_for_kind(parts: Parts, kind: Resource, looks: float = math.inf) -> bool:
+    """Return once objects of a kind can be listed: kopf looks for kinds only once.
+
+    Args:
+        parts: What runs.
+        kind: Which kind.
+        looks: How often to look, a second apart.
+
+    Returns:
+        Whether they can be listed by now.
+    """
     namespace = parts.namespaces[0] if parts.namespaces else ""
-    call, is_told = Call("list", FLEET, namespace, params={"limit": "1"}), False
-    while True:
+    call, done = Call("list", kind, namespace, params={"limit": "1"}), 0
+    while done < looks:
         try:
             await parts.adapters.session.request(call)
         except (NotFoundError, UnavailableError) as error:
-            if not is_told:
-                is_told = True
-                logger.warning("VoiceFleets cannot be listed yet, looking again: %s", error)
+            if done == 0:
+                logger.warning("%ss cannot be listed yet, looking again: %s", kind.kind, error)
+            done += 1
             await asyncio.sleep(LOOK_SECONDS)
         else:
-            return
+            return True
+    return False
 
 
 async def regain_signals(ready: asyncio.Event, stop: asyncio.Event) -> None:

@@ -24,7 +24,7 @@ from voicefleet.model.observed import (
     WorkerReport,
 )
 from voicefleet.model.signal import Sample, Signals
-from voicefleet.ports import Clock, Cluster, MediaServers, MetricsProvider, Workers
+from voicefleet.ports import Clock, Cluster, MediaServers, MetricsProvider, Surges, Workers
 
 logger = logging.getLogger(__name__)
 
@@ -61,12 +61,14 @@ class Observer:
         workers: Workers,
         servers: MediaServers,
         metrics: MetricsProvider,
+        surges: Surges,
         clock: Clock,
     ) -> None:
         self._cluster = cluster
         self._workers = workers
         self._servers = servers
         self._metrics = metrics
+        self._surges = surges
         self._clock = clock
         self._met: dict[ObjectKey, frozenset[str]] = {}
 
@@ -99,6 +101,7 @@ class Observer:
             is_namespace_terminating=is_terminating,
             secrets_due=secrets_due,
             signals=join_connections(self._metrics.signals(fleet), servers),
+            surges=self._surges.find(key, self._clock.now()),
         )
 
     def forget(self, key: ObjectKey) -> None:

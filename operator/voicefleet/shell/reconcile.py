@@ -35,6 +35,7 @@ from voicefleet.shell.remembering import MemoryKeeper
 from voicefleet.shell.removals import note_removals, verify_removals
 from voicefleet.shell.report import SECOND_LOOK_SECONDS, Reporter
 from voicefleet.shell.stalled import stall_status
+from voicefleet.shell.surge_plans import SURGE_PLAN, SurgeKeeper
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +81,7 @@ class Surroundings:
     observer: Observer
     executor: Executor
     reporter: Reporter
+    surge_keeper: SurgeKeeper
     platform: Callable[[], Platform]
     """Reads the operator's configuration, which may change while it runs."""
     tape: Tape | None = None
@@ -132,6 +134,8 @@ class Reconciler:
         self._around.meter.note_cycle(ended, self._around.clock.monotonic() - began)
 
     async def _run(self, key: ObjectKey) -> Ended:
+        if key.kind == SURGE_PLAN:
+            return await self._tend_plan(key)
         body = self._around.cluster.find_fleet(key)
         if body is None:
             return self._forget(key)
@@ -141,6 +145,21 @@ class Reconciler:
             return await self._attempt(cycle)
         except VoiceFleetError as error:
             return self._put_off(cycle, error)
+
+    async def _tend_plan(self, key: ObjectKey) -> Ended:
+        """Let a SurgePlan say what becomes of it; its fleet has cycles of its own."""
+        queue = self._around.queue
+        try:
+            rest = await self._around.surge_keeper.tend(key, self._around.platform())
+        except VoiceFleetError as error:
+            pause = queue.retry(key)
+            logger.info("%s/%s: %s; next try in %.1f s", key.namespace, key, error, pause)
+            return Ended.UNAVAILABLE
+        queue.forget(key)
+        if rest is None:
+            return Ended.GONE
+        queue.add(key, after_seconds=rest)
+        return Ended.QUIET
 
     async def _attempt(self, cycle: Cycle) -> Ended:
         """Act on the fleet, or say in its status why nobody can."""

@@ -7,6 +7,7 @@ import kopf
 import pytest
 
 from support.cycles import a_fleet_body, fleet_key_of
+from support.fake_surges import FakeSurgePlans
 from support.fakes import FakeClock
 from voicefleet.adapters.kubernetes.cache import FleetCache
 from voicefleet.adapters.kubernetes.credentials import Credentials
@@ -24,7 +25,7 @@ def a_wiring() -> Wiring:
     """Return handlers' memo with an empty cache and an empty queue."""
     queue = WorkQueue(FakeClock(), jitter=lambda: 1.0, debounce_seconds=0)
     credentials = Credentials(server="https://127.0.0.1:1", ssl=True, token=no_token)
-    return Wiring(FleetCache(), queue, credentials, lambda: "in charge")
+    return Wiring(FleetCache(), FakeSurgePlans(queue.add), queue, credentials, lambda: "in charge")
 
 
 def an_event(kind: str | None, version: int = 1, **fields: Any) -> Mapping[str, Any]:
@@ -77,7 +78,7 @@ def test_no_handler_makes_kopf_write():
     writing = [*REGISTRY._changing.get_all_handlers(), *REGISTRY._spawning.get_all_handlers()]
 
     assert writing == []
-    assert len(REGISTRY._watching.get_all_handlers()) == 1
+    assert len(REGISTRY._watching.get_all_handlers()) == 2
 
 
 def test_kopf_neither_posts_events_nor_looks_for_peers():

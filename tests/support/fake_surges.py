@@ -1,0 +1,95 @@
+"""SurgePlans in memory: the fake of `ports.SurgePlans`, held to the adapter's contract."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from voicefleet.adapters.surges import announce
+from voicefleet.api.surgeplan import SurgePlanStatus
+from voicefleet.core.bookings import read_bookings
+from voicefleet.core.surge_windows import HORIZON, find_zone, resolve_surges
+from voicefleet.manifests import Manifest, ObjectKey
+from voicefleet.model.surge import Announcement, Bookings, Surge
+
+
+class FakeSurgePlans:
+    """Keeps what a test stores; a file of bookings is known at once."""
+
+    def __init__(self, wake: Callable[[ObjectKey], None] = lambda _: None) -> None:
+        self.quotas: list[Manifest] = []
+        self.written: list[tuple[ObjectKey, Manifest]] = []
+        self.fails_with: Exception | None = None
+        """What the next write of a status is answered with."""
+        self._wake = wake
+        self._plans: dict[ObjectKey, Announcement] = {}
+
+    def restart(self, wake: Callable[[ObjectKey], None]) -> None:
+        """Tell another queue from now on, of everything that there is already."""
+        self._wake = wake
+        for key, plan in self._plans.items():
+            self._tell(key, plan)
+
+    def store(self, body: Mapping[str, Any], bookings: str | None = None) -> None:
+        """Keep a plan, with what its file of bookings says."""
+        metadata = body["metadata"]
+        key = ObjectKey("SurgePlan", metadata["namespace"], metadata["name"])
+        plan = announce(key, body)
+        before = self._plans.get(key)
+        if bookings is not None and plan.spec is not None:
+            plan = replace(plan, bookings=read_bookings(bookings, find_zone(plan.spec.time_zone)))
+        self._plans[key] = plan
+        if before is not None:
+            self._wake(before.fleet)
+        self._tell(key, plan)
+
+    def forget(self, key: ObjectKey) -> None:
+        """Drop a plan."""
+        plan = self._plans.pop(key, None)
+        if plan is not None:
+            self._wake(plan.fleet)
+
+    def about(self, fleet: ObjectKey) -> Collection[ObjectKey]:
+        """Return the plans about a fleet."""
+        return [key for key, plan in self._plans.items() if plan.fleet == fleet]
+
+    def find(self, key: ObjectKey, now: datetime) -> tuple[Surge, ...]:
+        """Do what the port says."""
+        return tuple(
+            surge
+            for name in sorted(self.about(key))
+            for surge in self._resolve(name, self._plans[name], now)
+        )
+
+    def find_plan(self, key: ObjectKey) -> Announcement | None:
+        """Do what the port says."""
+        return self._plans.get(key)
+
+    async def read_quotas(self, namespace: str) -> Sequence[Manifest]:
+        """Do what the port says."""
+        return [one for one in self.quotas if one["metadata"]["namespace"] == namespace]
+
+    async def write_status(self, key: ObjectKey, status: Manifest) -> None:
+        """Do what the port says."""
+        failure, self.fails_with = self.fails_with, None
+        if failure is not None:
+            raise failure
+        plan = self._plans.get(key)
+        if plan is not None:
+            self.written.append((key, status))
+            self._plans[key] = replace(plan, status=SurgePlanStatus.model_validate(status))
+
+    def _tell(self, key: ObjectKey, plan: Announcement) -> None:
+        self._wake(key)
+        self._wake(plan.fleet)
+
+    def _resolve(self, key: ObjectKey, plan: Announcement, now: datetime) -> tuple[Surge, ...]:
+        if plan.spec is None:
+            return ()
+        return resolve_surges(
+            key.name,
+            plan.spec,
+            plan.bookings or Bookings(),
+            after=now - HORIZON,
+            before=now + HORIZON,
+        )
