@@ -41,6 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_release(commands)
     _add_plan(commands)
+    _add_simulate(commands)
     _add_replay(commands)
     version = commands.add_parser("version", help="print the version")
     version.set_defaults(command=run_version)
@@ -123,6 +124,51 @@ def _add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.set_defaults(command=run_replay)
 
 
+def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "simulate", help="try a VoiceFleet on simulated calls, beside other autoscalers"
+    )
+    parser.add_argument("file", metavar="FLEET.yaml", help="a file with a VoiceFleet; - for stdin")
+    demand = parser.add_mutually_exclusive_group()
+    demand.add_argument(
+        "--trace", type=Path, metavar="CSV", help="calls per minute: lines `minute,arrivals`"
+    )
+    demand.add_argument(
+        "--generate",
+        choices=("office-hours", "campus-day", "viral", "steady"),
+        help="a made-up trace (default: office-hours, or what --surge announces)",
+    )
+    parser.add_argument(
+        "--surge", type=Path, metavar="SURGEPLAN.yaml", help="demand that the operator is told of"
+    )
+    parser.add_argument(
+        "--durations",
+        choices=("call", "interview"),
+        default="call",
+        help="length of a trace's calls: 3 minutes on average, or half an hour",
+    )
+    parser.add_argument(
+        "--compare",
+        choices=("none", "some", "all"),
+        default="some",
+        help="peers beside it: none, one setting of each, or all (default: %(default)s)",
+    )
+    parser.add_argument("--weeks", type=int, metavar="N", help="repeat the trace for so long")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of all random numbers")
+    parser.add_argument(
+        "--cloud", type=float, metavar="PRICE", help="a cloud takes what finds no worker, a minute"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write everything as JSON")
+    parser.add_argument(
+        "--config",
+        type=Path,
+        default=DEFAULT_CONFIG,
+        metavar="FILE",
+        help="the operator's configuration (default: %(default)s)",
+    )
+    parser.set_defaults(command=run_simulate)
+
+
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config",
@@ -201,6 +247,27 @@ def run_replay(options: argparse.Namespace) -> int:
     from voicefleet.cli.replay import replay_tape  # noqa: PLC0415 - see the module docstring
 
     return replay_tape(options.tape)
+
+
+def run_simulate(options: argparse.Namespace) -> int:
+    """Simulate a fleet."""
+    from voicefleet.cli.simulate import SimulateOptions, simulate_fleet  # noqa: PLC0415
+
+    return simulate_fleet(
+        SimulateOptions(
+            source=options.file,
+            config=options.config,
+            trace=options.trace,
+            surge=options.surge,
+            generate=options.generate,
+            durations=options.durations,
+            compare=options.compare,
+            weeks=options.weeks,
+            seed=options.seed,
+            cloud=options.cloud,
+            output=options.json,
+        )
+    )
 
 
 def run_version(_: argparse.Namespace) -> int:

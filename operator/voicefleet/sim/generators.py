@@ -5,11 +5,13 @@ about 300 sessions. Called by `sim/simulate` and `cli/simulate` through `GENERAT
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from itertools import pairwise
 from random import Random
 
-from voicefleet.sim.traffic import MINUTES_PER_DAY, Trace
+from voicefleet.model.surge import Surge
+from voicefleet.sim.traffic import MINUTES_PER_DAY, Trace, follow_sessions
 
 INTERVIEWS_AT_PEAK = 10.2
 """Interviews begun per minute that keep 300 running: 300 sessions / 29.4 minutes."""
@@ -23,10 +25,10 @@ HOURS = (
 )  # fmt: skip
 """Share of the peak by hour of a working day: two humps around lunch."""
 
-CAMPUS_BASE = 1.4
-"""Interviews per minute on an ordinary day of a campus fleet: 40 at once."""
-CAMPUS_PEAK = 17.0
-"""Interviews per minute on the day itself: 500 at once."""
+CAMPUS_BASE = 40.0
+"""Interviews at once on an ordinary day of a campus fleet."""
+CAMPUS_PEAK = 500.0
+"""Interviews at once on the day itself."""
 CAMPUS_STARTS, CAMPUS_RAMP, CAMPUS_ENDS = 9 * 60, 12, 15 * 60
 """Doors open at 9:00, everybody is there by 9:12, the last interview begins at 15:00."""
 
@@ -56,13 +58,13 @@ def office_hours(days: int = 7) -> Trace:
 
 def campus_day(days: int = 1) -> Trace:
     """One day on which demand grows from 40 to 500 interviews in twelve minutes."""
-    rates = []
+    sessions = []
     for minute in range(days * MINUTES_PER_DAY):
         since = minute % MINUTES_PER_DAY - CAMPUS_STARTS
         is_on = 0 <= since < CAMPUS_ENDS - CAMPUS_STARTS
         ramp = min(1.0, since / CAMPUS_RAMP) if is_on else 0.0
-        rates.append(CAMPUS_BASE + (CAMPUS_PEAK - CAMPUS_BASE) * ramp)
-    return Trace("campus-day", tuple(rates))
+        sessions.append(CAMPUS_BASE + (CAMPUS_PEAK - CAMPUS_BASE) * ramp)
+    return follow_sessions("campus-day", sessions)
 
 
 def viral(days: int = 3) -> Trace:
@@ -92,6 +94,31 @@ def viral(days: int = 3) -> Trace:
 def steady(days: int = 1) -> Trace:
     """The same rate all day: whatever a policy changes here is its own restlessness."""
     return Trace("steady", (INTERVIEWS_AT_PEAK,) * (days * MINUTES_PER_DAY))
+
+
+SURGE_FACTOR = 5.0
+"""Ordinary demand beside announced one: a fifth of the largest peak."""
+
+
+def announced(surges: Sequence[Surge], starts_at: datetime, days: int = 7) -> Trace:
+    """Demand that does what a surge plan says, on top of an ordinary fifth of its peak.
+
+    Windows that name workers instead of calls announce no number of calls and add none.
+    """
+    peak = max((surge.peak_sessions for surge in surges), default=0)
+    sessions = []
+    for minute in range(days * MINUTES_PER_DAY):
+        instant = starts_at + timedelta(minutes=minute)
+        here = [surge for surge in surges if surge.starts_at <= instant < surge.ends_at]
+        told = max((_ramped(surge, instant) for surge in here), default=0.0)
+        sessions.append(max(peak / SURGE_FACTOR, told))
+    return follow_sessions("announced surge", sessions)
+
+
+def _ramped(surge: Surge, instant: datetime) -> float:
+    since = (instant - surge.starts_at).total_seconds()
+    share = min(1.0, since / surge.ramp_seconds) if surge.ramp_seconds else 1.0
+    return surge.peak_sessions * share
 
 
 GENERATORS: dict[str, Callable[[], Trace]] = {

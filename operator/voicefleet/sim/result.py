@@ -100,6 +100,7 @@ class Score:
     over_target_minutes: int
     """Minutes in which more than 5 % of session time was above the target."""
     cost: float
+    """Of workers and cloud; the other tiers are in the timeline's."""
 
     @property
     def ratio(self) -> float:

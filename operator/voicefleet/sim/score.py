@@ -38,13 +38,11 @@ def score_run(world: World, *, callers: int, ideal: Sequence[int]) -> Score:
 
 
 def cost_of(world: World, ledger: Ledger) -> float:
-    """Return what a finished run has cost by the price list."""
+    """Return what the workers and the cloud of a finished run have cost by the price list.
+
+    Other tiers are left out: peers have none in this world. The timeline has them.
+    """
     prices = world.conditions
     cloud = prices.cloud.price_per_minute * 60 if prices.cloud is not None else 0.0
-    return (
-        ledger.worker_seconds * prices.worker_price_per_hour
-        + ledger.server_seconds * prices.server_price_per_hour
-        + ledger.speech_seconds * prices.speech_price_per_hour
-        + ledger.evaluator_seconds * prices.evaluator_price_per_hour
-        + ledger.cloud_seconds * cloud
-    ) / HOUR
+    workers = ledger.worker_seconds * prices.worker_price_per_hour
+    return (workers + ledger.cloud_seconds * cloud) / HOUR

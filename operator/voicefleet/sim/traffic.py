@@ -8,8 +8,9 @@ Called by `sim/simulate`; traces from files are read by `cli/simulate`.
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from random import Random
 
 from voicefleet.errors import SpecError
@@ -78,6 +79,52 @@ def draw_call(random: Random) -> float:
 
 DURATIONS: dict[str, Callable[[Random], float]] = {"interview": draw_interview, "call": draw_call}
 """How long calls last, by the word that a trace names."""
+
+
+def survive_interview(seconds: float) -> float:
+    """Return the share of interviews that last longer."""
+    if seconds >= INTERVIEW_MAX_SECONDS:
+        return 0.0
+    if seconds <= 0:
+        return 1.0
+    normal = math.log(seconds / INTERVIEW_MEDIAN_SECONDS) / INTERVIEW_SIGMA
+    return 0.5 * math.erfc(normal / math.sqrt(2))
+
+
+def survive_call(seconds: float) -> float:
+    """Return the share of service calls that last longer."""
+    for (low, short), (high, long) in pairwise(CALL_QUANTILES):
+        if short <= seconds < long:
+            return 1 - (low + (high - low) * (seconds - short) / (long - short))
+    return 1.0 if seconds < CALL_QUANTILES[0][1] else 0.0
+
+
+SURVIVAL: dict[str, Callable[[float], float]] = {
+    "interview": survive_interview,
+    "call": survive_call,
+}
+"""The share of calls that last longer than so many seconds, by the same words."""
+
+SETTLED_SHARE = 1e-4
+"""A share this small of the calls of one minute is nobody any more."""
+
+
+def follow_sessions(name: str, sessions: Sequence[float], durations: str = "interview") -> Trace:
+    """Return the trace whose expected number of running calls follows the one given per minute.
+
+    Each minute gets as many new calls as those still running leave room for. A fall faster
+    than calls end is followed as their ends allow.
+    """
+    survive = SURVIVAL[durations]
+    lasting: list[float] = []
+    while not lasting or lasting[-1] > SETTLED_SHARE:
+        lasting.append(survive(60.0 * len(lasting) + 30.0))
+    rates: list[float] = []
+    for wanted in sessions:
+        recent = rates[: -len(lasting) : -1]
+        running = sum(rate * share for rate, share in zip(recent, lasting[1:], strict=False))
+        rates.append(max(0.0, wanted - running) / lasting[0])
+    return Trace(name, tuple(rates), durations)
 
 
 def draw_callers(trace: Trace, seed: int) -> tuple[Caller, ...]:
@@ -161,17 +208,3 @@ def repeat_trace(trace: Trace, weeks: int) -> Trace:
     wanted = weeks * MINUTES_PER_WEEK
     times = math.ceil(wanted / len(trace.rates))
     return replace(trace, rates=(trace.rates * times)[:wanted])
-
-
-def peak_concurrency(callers: Iterable[Caller]) -> int:
-    """Return the most calls that would run at once if everybody were served."""
-    changes = sorted(
-        change
-        for caller in callers
-        for change in ((caller.at, 1), (caller.at + caller.seconds, -1))
-    )
-    running = peak = 0
-    for _, change in changes:
-        running += change
-        peak = max(peak, running)
-    return peak
