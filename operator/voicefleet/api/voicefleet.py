@@ -106,8 +106,8 @@ class SpeechSpec(PodSettings):
     gpu_sustained_seconds: Annotated[int, Field(ge=60, le=900)] = 300
     """Time in seconds during which each 1-minute average must be above `gpuUtilizationPercent`."""
     latency_budget_milliseconds: Annotated[int, Field(ge=10, le=10000)] | None = None
-    """P95 of the pool's stage in milliseconds above which answers count as slow. Not set means
-    150 for `STT`, 300 for `LLM` and 150 for `TTS`."""
+    """P95 of the pool's stage in milliseconds above which the stage counts as slow. Not set means
+    its part of `scaling.targetTTFBMilliseconds`: 15 % for `STT`, 35 % for `LLM`, 20 % for `TTS`."""
     min_replicas: PoolCount = 1
     """Replicas kept even when nobody calls. 0 means that the pool may stand empty."""
     max_replicas: PositivePoolCount = 8
