@@ -9,6 +9,7 @@ by `adapters/prometheus`.
 from collections.abc import Mapping
 from enum import StrEnum
 
+from voicefleet.api.metrics import STAGE_HISTOGRAM, TTFB_HISTOGRAM
 from voicefleet.settings import MetricsLabels, MetricsProviderSettings
 
 LATENCY_WINDOW = "2m"
@@ -39,8 +40,6 @@ WORKLOAD = "workload"
 POD_OF_DEPLOYMENT = "(.+)-[a-z0-9]+-[a-z0-9]+"
 """A Deployment's pods are called after it, its ReplicaSet's hash, and five letters."""
 
-TTFB = "voicefleet_turn_ttfb_seconds"
-STAGES = "voicefleet_turn_stage_seconds"
 TURNS = "voicefleet_turns_total"
 ENDED = "voicefleet_sessions_ended_total"
 REQUESTS = "voicefleet_provider_requests_total"
@@ -113,11 +112,11 @@ def _call_expressions(labels: MetricsLabels) -> Mapping[Query, str]:
     fleet = f"{labels.namespace}, {labels.fleet}"
     stage = f"{fleet}, {labels.stage}"
     return {
-        Query.TTFB: _percentile(TTFB, fleet),
-        Query.TURNS: f"sum by ({fleet}) (increase({TTFB}_count[{LATENCY_WINDOW}]))",
-        Query.TURNS_SEEN_AT: _seen_at(f"{TTFB}_count", fleet),
-        Query.STAGES: _percentile(STAGES, stage),
-        Query.STAGE_TURNS: f"sum by ({stage}) (increase({STAGES}_count[{LATENCY_WINDOW}]))",
+        Query.TTFB: _percentile(TTFB_HISTOGRAM, fleet),
+        Query.TURNS: _turns(TTFB_HISTOGRAM, fleet),
+        Query.TURNS_SEEN_AT: _seen_at(f"{TTFB_HISTOGRAM}_count", fleet),
+        Query.STAGES: _percentile(STAGE_HISTOGRAM, stage),
+        Query.STAGE_TURNS: _turns(STAGE_HISTOGRAM, stage),
         Query.ERROR_RATIO: _ratio(TURNS, 'outcome="error"', fleet, window=ERROR_WINDOW),
         Query.DROP_OFF_RATIO: _ratio(ENDED, 'reason="user_dropped"', fleet, window=SESSION_WINDOW),
         Query.SESSIONS_SEEN_AT: _seen_at(ENDED, fleet),
@@ -147,6 +146,10 @@ def _pool_expressions(labels: MetricsLabels) -> Mapping[Query, str]:
 def _percentile(histogram: str, by: str) -> str:
     rate = f"sum by ({by}, le) (rate({histogram}_bucket[{LATENCY_WINDOW}]))"
     return f"histogram_quantile(0.95, {rate})"
+
+
+def _turns(histogram: str, by: str) -> str:
+    return f"sum by ({by}) (increase({histogram}_count[{LATENCY_WINDOW}]))"
 
 
 def _ratio(counter: str, part: str, by: str, *, window: str) -> str:
