@@ -6,7 +6,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-LEVELS = ("tidy", "unit", "contract", "chart", "localcluster", "cluster", "faults")
+LEVELS = ("tidy", "unit", "sim", "contract", "chart", "localcluster", "cluster", "faults")
 """The folders that hold tests, quickest first: a broken rule shows before a cluster starts."""
 
 LAST = ("test_replay", "test_rights")
