@@ -72,7 +72,7 @@ class Findings:
 def play(progress: Progress, console: Console) -> bool:
     """Live through the day on a cluster of its own, and remove the cluster again."""
     with LocalCluster.start(OPTIONS, progress=progress) as cluster:
-        provider = {"prometheusUrl": cluster.prometheus}
+        provider = {"prometheusURL": cluster.prometheus}
         values = {"metricsProviders": {manifests.PROVIDER: provider}}
         with progress.step("chart", "CRDs, rights, admission policy"):
             installed = install_chart(cluster, cluster.folder / "operator", values)
