@@ -17,6 +17,7 @@ from typing import Annotated, Literal, Self
 import aiohttp
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
+from yarl import URL
 
 from voicefleet.adapters.bodies import host_of, read_body
 from voicefleet.errors import UnavailableError
@@ -110,6 +111,9 @@ class _Followed:
     pod: Pod
     task: asyncio.Task[None]
     report: WorkerReport | None = None
+    asked: tuple[str, int | None] = ("", None)
+    """Address and version of the last long poll."""
+    question: URL | None = None
 
 
 class HttpWorkers:
@@ -190,7 +194,7 @@ class HttpWorkers:
     async def read(self, pod: Pod) -> WorkerReport | None:
         """Ask a worker now, without waiting for a change; None where it does not answer."""
         try:
-            state = await self._ask(pod.ip, after=None, seconds=READ_SECONDS)
+            state = await self._ask(self._url(pod.ip, "state"), seconds=READ_SECONDS)
         except UnavailableError as error:
             logger.debug("%s", error)
             return None
@@ -217,11 +221,10 @@ class HttpWorkers:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _unanswered(url, error) from error
 
-    def _url(self, ip: str, path: str) -> str:
-        return f"http://{host_of(ip)}:{self._port}/voicefleet/{path}"
+    def _url(self, ip: str, path: str) -> URL:
+        return URL(f"http://{host_of(ip)}:{self._port}/voicefleet/{path}")
 
-    async def _ask(self, ip: str, *, after: int | None, seconds: float) -> WorkerState:
-        url = self._url(ip, "state" if after is None else f"state?after={after}")
+    async def _ask(self, url: URL, *, seconds: float) -> WorkerState:
         try:
             async with self._session.get(
                 url, timeout=aiohttp.ClientTimeout(total=seconds), allow_redirects=False
@@ -243,9 +246,8 @@ class HttpWorkers:
         while True:
             asked_at = self._clock.monotonic()
             try:
-                state = await self._ask(
-                    self._followed[uid].pod.ip, after=version, seconds=POLL_SECONDS
-                )
+                question = self._question(self._followed[uid], version)
+                state = await self._ask(question, seconds=POLL_SECONDS)
             except UnavailableError as error:
                 failures += 1
                 version = None
@@ -267,6 +269,17 @@ class HttpWorkers:
             if not _says_the_same(before, after, followed.pod):
                 self._wake(fleet)
             await self._pause(asked_at, is_unchanged=is_unchanged)
+
+    def _question(self, followed: _Followed, version: int | None) -> URL:
+        """Return the address of a long poll; a worker at rest is asked the same for hours.
+
+        Making an address costs a third of the whole poll.
+        """
+        asked = followed.pod.ip, version
+        if followed.question is None or followed.asked != asked:
+            path = "state" if version is None else f"state?after={version}"
+            followed.asked, followed.question = asked, self._url(followed.pod.ip, path)
+        return followed.question
 
     async def _pause(self, asked_at: float, *, is_unchanged: bool) -> None:
         """Keep a worker that answers at once from being polled without end."""
@@ -326,7 +339,7 @@ def _says_the_same(before: WorkerReport | None, after: WorkerReport, pod: Pod) -
     return replace(before, observed_at=after.observed_at) == after
 
 
-def _unanswered(url: str, error: Exception) -> UnavailableError:
+def _unanswered(url: URL, error: Exception) -> UnavailableError:
     return UnavailableError(f"{url}: no answer: {type(error).__name__}: {error}".rstrip(": "))
 
 

@@ -17,6 +17,7 @@ import kopf
 
 import voicefleet
 from voicefleet.adapters.descriptors import raise_descriptor_limit
+from voicefleet.adapters.garbage import relax_garbage_collector
 from voicefleet.adapters.kubernetes.calls import Call, NotFoundError
 from voicefleet.adapters.kubernetes.credentials import load_credentials
 from voicefleet.adapters.kubernetes.resources import FLEET, SURGE_PLAN, Resource
@@ -48,6 +49,7 @@ async def run_operator(options: RunOptions) -> int:
     """Run until SIGTERM or until the Lease is lost; returns the process' exit code."""
     logger.info("starting voicefleet %s as %s", voicefleet.__version__, options.identity)
     raise_descriptor_limit()
+    relax_garbage_collector()
     stop = asyncio.Event()
     catch_signals(stop)
     credentials = load_credentials(os.environ, kubeconfig=options.kubeconfig)
