@@ -1,5 +1,6 @@
 """SurgePlans in memory: the fake of `ports.SurgePlans`, held to the adapter's contract."""
 
+import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -77,7 +78,8 @@ class FakeSurgePlans:
         plan = self._plans.get(key)
         if plan is not None:
             self.written.append((key, status))
-            self._plans[key] = replace(plan, status=SurgePlanStatus.model_validate(status))
+            stored = SurgePlanStatus.model_validate_json(json.dumps(status))
+            self._plans[key] = replace(plan, status=stored)
 
     def _tell(self, key: ObjectKey, plan: Announcement) -> None:
         self._wake(key)

@@ -25,9 +25,9 @@ from voicefleet.core.surge_windows import AHEAD, find_later, resolve_surges
 from voicefleet.core.wording import count_of, list_some
 from voicefleet.model.surge import Announcement, Bookings, Surge
 
-TIME_STEP_SECONDS = 60
+TIME_STEP_SECONDS = 10
 """A lead time is measured anew with every start, and moves by seconds; what is said about it
-moves by minutes, because each write wakes every watcher."""
+moves by ten seconds, because each write wakes every watcher."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ for every plan that the queue hands out.
 
 from datetime import timedelta
 
-from voicefleet.core.lead_time import read_starts
+from voicefleet.core.agents_memory import AgentsMemory, read_agents_memory
 from voicefleet.core.quota import QuotaLimit, find_quota_limit
 from voicefleet.core.surge_status import Room, report_surge_plan
 from voicefleet.errors import SpecError
@@ -74,13 +74,13 @@ class SurgeKeeper:
             fleet = make_fleet(body, platform, secret_suffix="")
         except SpecError as error:
             return None, str(error)
-        agents = fleet.spec.agents
+        agents, memory = fleet.spec.agents, self._recall(fleet, plan.fleet)
         room = Room(
             name=fleet.name,
-            sessions_per_worker=agents.sessions_per_worker,
+            sessions_per_worker=agents.sessions_per_worker * memory.guard.derate,
             max_replicas=agents.max_replicas,
             ready_replicas=fleet.status.agents.ready_replicas,
-            lead_time=self._find_lead_time(fleet, plan.fleet),
+            lead_time=timedelta(seconds=memory.starts.lead_seconds),
             quota=await self._find_quota(fleet, plan),
         )
         return room, ""
@@ -93,8 +93,7 @@ class SurgeKeeper:
         workers = fleet.status.agents.replicas
         return find_quota_limit(quotas, fleet.spec.agents, workers=workers)
 
-    def _find_lead_time(self, fleet: Fleet, key: ObjectKey) -> timedelta:
-        """Return the lead time by which the fleet's cycles start early, at most a minute old."""
+    def _recall(self, fleet: Fleet, key: ObjectKey) -> AgentsMemory:
+        """Return what the fleet's cycles go by, as it was at most a minute ago."""
         child = self._cluster.children(key).get(memory_key(fleet))
-        part = load_memory(fleet, child).get("agents") or {}
-        return timedelta(seconds=read_starts(part.get("starts")).lead_seconds)
+        return read_agents_memory(load_memory(fleet, child).get("agents"))

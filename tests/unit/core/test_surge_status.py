@@ -61,7 +61,7 @@ def test_the_next_window_says_what_it_takes_and_when_it_is_ready():
 
     assert status.next is not None
     assert (status.next.name, status.next.replicas, status.next.message) == ("morning", 63, "")
-    assert status.next.scale_up_time == MONDAY_NINE - timedelta(seconds=120)
+    assert status.next.scale_up_time == MONDAY_NINE - timedelta(seconds=70)
     assert status.next.ready_time == MONDAY_NINE
     assert accepted(status) == ("True", "PlanAccepted", "1 window for VoiceFleet interviews")
     assert reachable(status) == (
@@ -124,12 +124,12 @@ def test_a_window_that_is_announced_too_late_says_by_how_much():
     status = report_surge_plan(a_plan(), ROOM, now)
 
     assert status.next is not None
-    assert status.next.ready_time == MONDAY_NINE + timedelta(seconds=110)
+    assert status.next.ready_time == MONDAY_NINE + timedelta(seconds=60)
     assert reachable(status) == (
         "False",
         "TooLate",
         (
-            "63 workers for window morning need about 120 s to start and come 110 s late; "
+            "63 workers for window morning need about 70 s to start and come 60 s late; "
             "announce it earlier, or keep more workers"
         ),
     )
@@ -137,7 +137,7 @@ def test_a_window_that_is_announced_too_late_says_by_how_much():
 
 def test_a_window_whose_workers_start_in_time_is_not_late_a_minute_later():
     """The operator has begun by then; only a plan that comes after that is late."""
-    begins = MONDAY_NINE - timedelta(seconds=120)
+    begins = MONDAY_NINE - timedelta(seconds=70)
     before = report_surge_plan(a_plan(), ROOM, begins)
     plan = a_plan(status=before)
 
