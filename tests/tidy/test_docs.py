@@ -17,6 +17,7 @@ PLACES_OF_WARNINGS = {
     Place.STALLED,
     Place.CAPACITY_AVAILABLE,
     Place.GRACE_SUFFICIENT,
+    Place.EVALUATION_KEEPING_UP,
 }
 LINK = re.compile(r"\[[^\]\n]*\]\((?!https?:|mailto:)(?P<target>[^)#\s]+)(?:#[^)]*)?\)")
 MAKE_TARGET = re.compile(r"(?:`|^)make (?P<target>[a-z]+)\b", re.MULTILINE)
