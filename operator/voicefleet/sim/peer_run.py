@@ -1,10 +1,12 @@
 """Lets one peer run one fleet in the simulated world. Called by `sim/simulate`."""
 
+from collections.abc import Mapping, Sequence
+
 from voicefleet.model.observed import Tier
 from voicefleet.sim.conditions import Witness
 from voicefleet.sim.hpa import PodReading
 from voicefleet.sim.peers import MILLI, Policy, Seen
-from voicefleet.sim.pods import ReplicaSet
+from voicefleet.sim.pods import ReplicaSet, Worker
 from voicefleet.sim.result import Decided
 from voicefleet.sim.world import World
 
@@ -61,20 +63,25 @@ class PeerRun:
     def _look(self, taken: dict[str, int] | None, demand: int | None) -> None:
         world = self._world
         members = world.members(SET)
+        pods = self._read_pods(members, taken) if self._policy.reads_pods else ()
         seen = Seen(
             now=world.now,
             replicas=self.wanted,
-            pods=tuple(
-                PodReading(
-                    value=None if taken is None else _milli(taken.get(worker.uid)),
-                    is_unready=worker.started_at is None,
-                )
-                for worker in members
-            ),
+            pods=pods,
             demand=demand,
             held=tuple(len(worker.calls) for worker in members),
         )
         self._write(self._policy.decide(seen))
+
+    @staticmethod
+    def _read_pods(
+        members: Sequence[Worker], taken: Mapping[str, int] | None
+    ) -> tuple[PodReading, ...]:
+        scraped = taken or {}
+        return tuple(
+            PodReading(_milli(scraped.get(worker.uid)), is_unready=worker.started_at is None)
+            for worker in members
+        )
 
     def _write(self, wanted: int) -> None:
         before = self.wanted

@@ -56,6 +56,11 @@ class Policy(Protocol):
         """Whether it takes only servers without sessions."""
         ...
 
+    @property
+    def reads_pods(self) -> bool:
+        """Whether it looks at each pod's own metric; the others save the work."""
+        ...
+
     def decide(self, seen: Seen) -> int:
         """Return the wanted count."""
         ...
@@ -71,6 +76,7 @@ class Hpa:
     high: int
     interval_seconds: float = 0.0
     idle_only: bool = False
+    reads_pods: bool = True
     _memory: Normalizer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -104,6 +110,7 @@ class Keda:
     nulls_are_zero: bool = True
     interval_seconds: float = 0.0
     idle_only: bool = False
+    reads_pods: bool = False
     _memory: Normalizer = field(init=False)
 
     def __post_init__(self) -> None:
@@ -135,6 +142,7 @@ class Agones:
     high: int
     interval_seconds: float = 30.0
     idle_only: bool = True
+    reads_pods: bool = False
 
     @property
     def name(self) -> str:
@@ -158,6 +166,7 @@ class Fixed:
     count: int
     interval_seconds: float = 3600.0
     idle_only: bool = True
+    reads_pods: bool = False
 
     @property
     def name(self) -> str:
@@ -178,6 +187,7 @@ class Clairvoyant:
     """Workers needed in each minute, the minutes of its lead included."""
     interval_seconds: float = 15.0
     idle_only: bool = True
+    reads_pods: bool = False
 
     @property
     def name(self) -> str:

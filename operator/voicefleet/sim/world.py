@@ -64,6 +64,8 @@ class World:
         """Is told when a worker's last call has ended."""
         self._callers = callers
         self._next_caller = 0
+        self.free_slots = 0
+        """Calls that could be taken at once."""
         self._open: list[Worker] = []
         self._on: dict[int, tuple[Worker, float]] = {}
         """Where each running call is, and how slow that worker had been before it."""
@@ -140,11 +142,6 @@ class World:
         return len(self._open) * self.slots
 
     @property
-    def free_slots(self) -> int:
-        """Calls that could be taken at once."""
-        return sum(max(0, self.slots - len(worker.calls)) for worker in self._open)
-
-    @property
     def serving(self) -> int:
         """Workers that take new calls."""
         return len(self._open)
@@ -188,7 +185,7 @@ class World:
             return False
         draw = self._callers[caller].dice * free
         for worker in self._open:
-            draw -= max(0, self.slots - len(worker.calls))
+            draw -= self.slots - len(worker.calls)
             if draw < 0:
                 self._begin_call(caller, worker)
                 return True
@@ -249,6 +246,8 @@ class World:
     def _note_load(self, worker: Worker, *, before: int) -> None:
         """Keep count of sessions above the latency target."""
         after = len(worker.calls)
+        if worker.is_open:
+            self.free_slots += before - after
         was_slow, is_slow = before >= self._slow_from, after >= self._slow_from
         self._slow_sessions += (after if is_slow else 0) - (before if was_slow else 0)
         if is_slow and not was_slow:
@@ -345,10 +344,15 @@ class World:
 
     def _refresh_open(self, worker: Worker) -> None:
         is_open = worker.is_open and not worker.is_gone
-        if is_open and worker not in self._open:
+        if is_open == (worker in self._open):
+            return
+        room = self.slots - len(worker.calls)
+        if is_open:
             self._open.append(worker)
-        elif not is_open and worker in self._open:
+            self.free_slots += room
+        else:
             self._open.remove(worker)
+            self.free_slots -= room
 
     # What goes wrong.
 
