@@ -83,11 +83,25 @@ def _parse(model: type[Object], body: Mapping[str, Any]) -> Object:
         return model.model_validate_json(json.dumps(dict(body)))
     except ValidationError as error:
         problems = error.errors(include_url=False)
+        if all(problem["loc"][0] == "status" for problem in problems):
+            return _parse(model, {**body, "status": _readable_status(body["status"], problems)})
         more = f" ({len(problems) - 1} more after it)" if len(problems) > 1 else ""
         raise SpecError(f"{subject}: {_explain(problems[0])}{more}") from error
     except (TypeError, ValueError) as error:
         told = f"not representable as JSON: {error}; write plain YAML"
         raise SpecError(f"{subject}: {told}") from error
+
+
+def _readable_status(status: object, problems: Sequence[ErrorDetails]) -> dict[str, Any]:
+    """Return a status without the blocks that this operator cannot read.
+
+    Another version of the operator wrote them, before a rollback for example. Nobody else
+    writes a status, so nobody could be asked to change it, and what is left out is told anew.
+    """
+    if not isinstance(status, Mapping):
+        return {}
+    unreadable = {problem["loc"][1] for problem in problems if len(problem["loc"]) > 1}
+    return {name: block for name, block in status.items() if name not in unreadable}
 
 
 def parse_spec(spec: Mapping[str, Any]) -> VoiceFleetSpec:

@@ -12,7 +12,14 @@ from support.invalid_fleets import FULL_SPEC, field_faults
 from support.law_cases import SMALL_SPEC, a_fleet, merged
 from voicefleet.api.media import RedisMode
 from voicefleet.api.parse import VoiceFleet, parse_fleet
-from voicefleet.api.status import SENTENCE_MAX, Condition, ConditionStatus, VoiceFleetStatus
+from voicefleet.api.status import (
+    DECISIONS_MAX,
+    SENTENCE_MAX,
+    Condition,
+    ConditionStatus,
+    MediaStatus,
+    VoiceFleetStatus,
+)
 from voicefleet.errors import SpecError
 
 EXAMPLES = sorted((Path(__file__).parents[3] / "docs" / "examples").glob("*.yaml"))
@@ -172,6 +179,29 @@ def test_a_sentence_that_is_too_long_is_shortened():
     )
 
     assert (len(condition.message), condition.message[-3:]) == (SENTENCE_MAX, "on…")
+
+
+@pytest.mark.parametrize(
+    "unreadable",
+    [
+        {"decisions": [{}] * (DECISIONS_MAX + 1)},
+        {"conditions": [{"type": "Ready", "status": "Mostly"}]},
+        {"decisions": "none", "draining": {"a": 1}},
+    ],
+    ids=["longer-than-we-allow", "a-word-of-tomorrow", "another-shape"],
+)
+def test_a_status_of_another_version_is_read_as_far_as_it_can_be(unreadable):
+    """After a rollback it says what a newer operator wrote; no fleet may stand still for it."""
+    body = {**a_fleet("hr", SMALL_SPEC), "status": {"media": {"lastServer": 7}, **unreadable}}
+
+    status = parse_fleet(body).status
+
+    assert status == VoiceFleetStatus(media=MediaStatus(last_server=7))
+
+
+def test_a_status_that_is_no_object_counts_as_never_written():
+    """Whatever is stored there, the fleet itself is what its author wrote."""
+    assert parse_fleet({**a_fleet("hr", SMALL_SPEC), "status": "Fine"}).status == VoiceFleetStatus()
 
 
 def test_a_status_survives_being_stored():
