@@ -8,8 +8,9 @@ Which replica is cordoned, added or removed is decided in `core`; what an object
 in `render`. Here is only the order of things.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from voicefleet.api.labels import POOL, REVISION, TIER
 from voicefleet.api.media import RedisMode
@@ -22,6 +23,8 @@ from voicefleet.core.agents import (
     decide_agents,
     view_rollout,
 )
+from voicefleet.core.agents_outlook import count_demand, judge_latency
+from voicefleet.core.agents_size import as_advice, decide_agents_size
 from voicefleet.core.children import (
     find_child,
     find_leftovers,
@@ -33,6 +36,7 @@ from voicefleet.core.children import (
 from voicefleet.core.conditions import report_conditions
 from voicefleet.core.deletion import decide_farewell
 from voicefleet.core.evaluation import bound_evaluation, current_evaluation_size
+from voicefleet.core.explaining import explain_advice, explain_resize
 from voicefleet.core.marks import plan_workers
 from voicefleet.core.media import (
     Servers,
@@ -63,12 +67,13 @@ from voicefleet.model.grace import agents_grace_seconds
 from voicefleet.model.observed import Child, Observed, Tier
 from voicefleet.model.outcome import Outcome
 from voicefleet.model.plan import CreateSecret, HoldFleet, Plan, ReleaseFleet
+from voicefleet.model.size import Sizing
 from voicefleet.render.children import render_static_children
 from voicefleet.render.labels import child_labels, tier_selector
 from voicefleet.render.making import revision_in
 from voicefleet.render.media_config_map import keep_media_config_map, render_media_config_map
 from voicefleet.render.media_replicaset import media_revision, render_media_replicaset
-from voicefleet.render.names import evaluation_name, redis_name, speech_name
+from voicefleet.render.names import evaluation_name, memory_name, redis_name, speech_name
 from voicefleet.render.objects import owner_reference, with_replicas
 from voicefleet.render.secrets import TIERS, secret_key, secret_purposes
 from voicefleet.render.standing import (
@@ -191,11 +196,12 @@ def plan_agents(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
     """Keep the newest revision's ReplicaSet at its size, and drain older ones."""
     rollout = _view_rollout(fleet, observed, now)
     current = current_agents_size(fleet.status, rollout)
-    bounds = bound_agents(fleet.spec.agents)
-    wanted = bounds.clamp(current)
-    decision = decide_agents(rollout, wanted, now)
+    sizing, memory = decide_agents_size(fleet.spec, observed, current, now)
+    decision = decide_agents(rollout, sizing.wanted, now)
     return join_plans(
-        _size(Tier.AGENTS, current, wanted, bounds),
+        _resize(Tier.AGENTS, current, sizing, bound_agents(fleet.spec.agents)),
+        Plan(decisions=explain_advice(sizing, fleet.status.agents.sizing)),
+        _remember(observed, "agents", memory),
         Plan(decision.claims),
         _plan_newest_agents(fleet, observed, rollout, decision),
         _repair(fleet, (workers.child for workers in rollout.old if not workers.is_gone)),
@@ -221,6 +227,7 @@ def plan_leftovers(fleet: Fleet, observed: Observed, static: tuple[Manifest, ...
     if fleet.spec.evaluation is not None:
         names.append(evaluation_name(fleet))
     wanted = {key_of(manifest) for manifest in (*static, render_media_config_map(fleet))}
+    wanted.add(ObjectKey("ConfigMap", fleet.namespace, memory_name(fleet)))
     wanted |= {ObjectKey("Deployment", fleet.namespace, name) for name in names}
     return Plan(
         find_leftovers(
@@ -381,6 +388,16 @@ def _size(tier: Tier, current: int, wanted: int, bounds: Bounds, *, pool: str = 
     return Plan() if decision is None else Plan(decisions=(decision,))
 
 
+def _resize(tier: Tier, current: int, sizing: Sizing, bounds: Bounds, *, pool: str = "") -> Plan:
+    decision = explain_resize(tier, current, sizing, bounds, pool=pool)
+    return Plan((), () if decision is None else (decision,), sizing.wake_after)
+
+
+def _remember(observed: Observed, part: str, memory: Mapping[str, Any]) -> Plan:
+    """Hand on what a tier wants remembered, where it is not what is remembered already."""
+    return Plan() if observed.memory.get(part) == memory else Plan(memory={part: memory})
+
+
 def _view_rollout(fleet: Fleet, observed: Observed, now: datetime) -> Rollout:
     current = _settle_agents(fleet, observed)["metadata"]["name"]
     return view_rollout(observed, current=current, fleet_uid=fleet.uid, now=now)
@@ -412,16 +429,17 @@ def _render_static(fleet: Fleet, observed: Observed) -> tuple[Manifest, ...]:
 def _overview(fleet: Fleet, observed: Observed, outcome: Outcome, now: datetime) -> Overview:
     rollout = _view_rollout(fleet, observed, now)
     servers = _view_servers(fleet, observed, now)
-    agents_wanted = bound_agents(fleet.spec.agents).clamp(
-        current_agents_size(fleet.status, rollout)
-    )
+    agents = _size_agents(fleet, observed, rollout, now)
+    scaling, demand = fleet.spec.scaling, count_demand(fleet.spec, observed, now)
     return Overview(
         fleet=fleet,
         observed=observed,
         outcome=outcome,
         now=now,
         rollout=rollout,
-        agents_wanted=0 if fleet.is_deleting else agents_wanted,
+        agents=agents,
+        demand=demand,
+        latency=judge_latency(scaling, observed, demand, now) if scaling.metrics_provider else None,
         agents_revision=revision_in(_settle_agents(fleet, observed)),
         agents_selector=format_selector(tier_selector(fleet, Tier.AGENTS)),
         servers=servers,
@@ -430,6 +448,18 @@ def _overview(fleet: Fleet, observed: Observed, outcome: Outcome, now: datetime)
         last_server=find_last_number(fleet.status, observed, created=outcome.created),
         pools=_overview_pools(fleet, observed),
     )
+
+
+def _size_agents(fleet: Fleet, observed: Observed, rollout: Rollout, now: datetime) -> Sizing:
+    """Return the size that the plan of the same observation had."""
+    if fleet.is_deleting:
+        return Sizing(0, Reason.FLEET_DELETED, f"{fleet} is deleted")
+    current = current_agents_size(fleet.status, rollout)
+    sizing, _ = decide_agents_size(fleet.spec, observed, current, now)
+    if not fleet.spec.paused:
+        return sizing
+    kept = bound_agents(fleet.spec.agents).clamp(current)
+    return as_advice(sizing, kept, because="spec.paused is true")
 
 
 def _overview_pools(fleet: Fleet, observed: Observed) -> tuple[Pool, ...]:

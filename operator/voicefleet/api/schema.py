@@ -161,9 +161,17 @@ def _fleet_columns() -> list[dict[str, Any]]:
     return [
         _column("Ready", f"{ready}.status", "Whether every tier has what it should."),
         _column("Sessions", ".status.summary.sessions", "Running sessions and slots for them."),
+        _column("P95", ".status.summary.latency", "P95 of the time to an answer's first sound."),
+        _column("Target", ".status.summary.target", "What that P95 should be at most."),
         _column("Agents", ".status.summary.agents", "Ready and wanted workers."),
         _column("Media", ".status.summary.media", "Ready and wanted media servers."),
         _column("Age", ".metadata.creationTimestamp", "Time since it was created.", kind="date"),
+        _wide(
+            "Forecast",
+            ".status.agents.sizing.figures.forecast",
+            "Sessions expected on top, a lead time from now.",
+            kind="integer",
+        ),
         _wide("Min", ".spec.agents.minReplicas", "Fewest workers.", kind="integer"),
         _wide("Max", ".spec.agents.maxReplicas", "Most workers.", kind="integer"),
         _wide("Floor", ".spec.agents.floorReplicas", "Lower bound by hand.", kind="integer"),

@@ -5,6 +5,7 @@ tools that read now and then; metrics are the place for everything faster. Words
 a newer or older operator must stay readable, so reasons are text here and not an enum.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Annotated
 
@@ -19,6 +20,10 @@ DECISIONS_MAX = 20
 REVISIONS_MAX = 16
 """Revisions shown at once. More than two live together only after hasty edits."""
 CONDITIONS_MAX = 16
+DESIRES_MAX = 12
+"""Parts of a formula; no tier has more."""
+FIGURES_MAX = 16
+"""Numbers, and signals, of one size."""
 
 Count = Annotated[int, Field(ge=0)]
 Name = Annotated[str, Field(max_length=253)]
@@ -74,6 +79,41 @@ class Summary(ApiModel):
     """Ready and wanted workers, for example `6/6`."""
     media: Word = ""
     """Ready and wanted media servers, for example `2/2`."""
+    latency: Word = ""
+    """P95 of the time to the first sound of an answer, for example `312 ms`. Empty without a
+    metrics provider."""
+    target: Word = ""
+    """What that P95 should be at most. Empty without a metrics provider."""
+
+
+class DesireStatus(ApiModel):
+    """What one part of a size's formula asks for."""
+
+    name: Word
+    """Word for the part: `demand`, `forecast`, `latency`, `spare`, `surge`, `minimum`."""
+    replicas: Count
+    """Replicas that it asks for."""
+    message: Sentence
+    """The formula with its numbers."""
+
+
+class SizingStatus(ApiModel):
+    """How a size came about. Written at most twice a minute while only numbers move."""
+
+    wanted: Count
+    """Replicas that the signals ask for after every limit: in mode Recommend, and while paused,
+    what it would be."""
+    reason: Word
+    """Word for what the size rests on, listed in docs/reasons.md."""
+    message: Sentence
+    """Sentence with the numbers."""
+    desires: Annotated[tuple[DesireStatus, ...], Field(max_length=DESIRES_MAX)] = ()
+    """What each part of the formula asks for, the one that counts first."""
+    figures: Annotated[Mapping[Word, Count], Field(max_length=FIGURES_MAX)] = {}
+    """Numbers behind it by name: `forecast` and `safety` in sessions, `leadSeconds`, and
+    `capacityPercent`, the share of its slots that a worker counts for."""
+    invalid: Annotated[Mapping[Word, Sentence], Field(max_length=FIGURES_MAX)] = {}
+    """Signals that cannot be used, with the reason. Nothing is taken away because of them."""
 
 
 class RevisionStatus(ApiModel):
@@ -112,6 +152,8 @@ class AgentsStatus(ApiModel):
     """Workers by revision."""
     grace_seconds: Count = 0
     """Time in seconds that workers get to finish their calls: the longest call and a margin."""
+    sizing: SizingStatus | None = None
+    """How the number of workers came about."""
 
 
 class TierStatus(ApiModel):

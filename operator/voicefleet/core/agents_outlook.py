@@ -1,7 +1,8 @@
 """What is known and expected about a fleet's sessions: the numbers behind its size.
 
 Demand, its arrivals, the lead time, what is forecast, what is announced, and what a worker
-counts for. Nothing is decided here. Called by `core/agents_size`.
+counts for. Nothing is decided here. Called by `core/agents_size`, and by the conditions
+about signals.
 """
 
 from collections.abc import Iterator
@@ -16,13 +17,16 @@ from voicefleet.core.forecast import Forecast, make_forecast
 from voicefleet.core.latency import Latency, view_latency
 from voicefleet.core.stock import safety_stock
 from voicefleet.core.surge import SurgeFloor, surge_floor
-from voicefleet.model.observed import REPORT_AGE_MAX, Observed, Tier
+from voicefleet.model.observed import Observed, Tier
 
 CALL_SECONDS = 180
 """Mean length of 57,578 recorded calls, rounded; used where workers do not tell beginnings."""
 
 LINGER_SECONDS = 30
 """A room outlives its session by 20 s, and exists before a worker tells of it."""
+
+ROOMS_AGE_MAX = timedelta(seconds=20)
+"""Servers are read every 15 s while anything happens; what they said may be so much older."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +63,10 @@ class Outlook:
 def look_ahead(spec: VoiceFleetSpec, observed: Observed, now: datetime) -> Outlook:
     """Put together what is known about a fleet's sessions and what is to be expected."""
     scaling, slots = spec.scaling, spec.agents.sessions_per_worker
-    stale_after = timedelta(seconds=scaling.stale_after_seconds)
     at = int(now.timestamp())
-    demand = view_demand(observed, now, slots=slots, stale_after=stale_after)
+    demand = count_demand(spec, observed, now)
     began = tuple(_beginnings(observed))
-    latency = _view_latency(scaling, observed, demand, now)
+    latency = judge_latency(scaling, observed, demand, now)
     known = read_agents_memory(observed.memory.get("agents"))
     memory = known.note(demand, began, observed.pods, now)
     guard = memory.guard.judge(latency, load=_load(demand, slots * known.guard.derate), now=now)
@@ -86,13 +89,21 @@ def look_ahead(spec: VoiceFleetSpec, observed: Observed, now: datetime) -> Outlo
         lead_seconds=lead,
         stock=safety_stock(demand.sessions, rate, lead, measured=measured),
         usual=memory.season.usual(at),
-        rooms=count_rooms(observed, now, age_max=REPORT_AGE_MAX),
+        rooms=count_rooms(observed, now, age_max=ROOMS_AGE_MAX),
         rooms_explained=int(max(peak, demand.sessions)) + recent,
         memory=replace(memory, guard=guard),
     )
 
 
-def _view_latency(
+def count_demand(spec: VoiceFleetSpec, observed: Observed, now: datetime) -> Demand:
+    """Count a fleet's sessions, by its own word for slots and for what is stale."""
+    stale_after = timedelta(seconds=spec.scaling.stale_after_seconds)
+    return view_demand(
+        observed, now, slots=spec.agents.sessions_per_worker, stale_after=stale_after
+    )
+
+
+def judge_latency(
     scaling: ScalingSpec, observed: Observed, demand: Demand, now: datetime
 ) -> Latency:
     """Judge latency; without a provider, or without anybody to answer, its absence is no fault."""

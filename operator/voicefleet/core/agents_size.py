@@ -81,7 +81,7 @@ def decide_agents_size(
     )
     sizing = replace(sizing, figures=_collect_figures(outlook))
     if is_advice:
-        sizing = _as_advice(sizing, bounds.clamp(current))
+        sizing = as_advice(sizing, bounds.clamp(current), because="scaling.mode is Recommend")
     elif sizing.wanted < current and sizing.reason is not Reason.ABOVE_MAXIMUM:
         sizing = replace(sizing, reason=Reason.DEMAND_FELL)
     return sizing, replace(outlook.memory, trace=stable.trace).to_json()
@@ -174,19 +174,25 @@ def _find_faults(outlook: Outlook) -> dict[str, str]:
     return {name: fault for name, fault in faults.items() if fault}
 
 
-def _collect_figures(outlook: Outlook) -> dict[str, float]:
+def _collect_figures(outlook: Outlook) -> dict[str, int]:
     return {
         "sessions": outlook.demand.sessions,
-        "forecast": round(outlook.forecast.sessions, 1),
-        "safety": round(outlook.stock, 1),
-        "arrivalsPerMinute": round(outlook.rate_per_second * 60, 1),
+        "forecast": math.ceil(outlook.forecast.sessions),
+        "safety": math.ceil(outlook.stock),
+        "arrivalsPerHour": round(outlook.rate_per_second * 3600),
         "leadSeconds": outlook.lead_seconds,
-        "derate": outlook.derate,
+        "capacityPercent": round(outlook.derate * 100),
     }
 
 
-def _as_advice(sizing: Sizing, kept: int) -> Sizing:
-    """Keep the count, and say what it would be."""
+def as_advice(sizing: Sizing, kept: int, *, because: str) -> Sizing:
+    """Keep the count, and say what it would be.
+
+    Args:
+        sizing: What the signals ask for.
+        kept: The count that stays.
+        because: What keeps it.
+    """
     if sizing.wanted == kept:
         return sizing
     return replace(
@@ -194,7 +200,7 @@ def _as_advice(sizing: Sizing, kept: int) -> Sizing:
         wanted=kept,
         recommended=sizing.wanted,
         reason=Reason.RECOMMENDED,
-        because=f"{sizing.because}; scaling.mode is Recommend, so {kept} stay",
+        because=f"{sizing.because}; {because}, so {kept} stay",
     )
 
 

@@ -1,17 +1,19 @@
 """The conditions of a fleet, one function each: word, reason, and a sentence for 3 a.m.
 
-`Ready`, `CapacityAvailable`, `ScalingActive` and `GraceSufficient` are always there;
-`Reconciling` and `Stalled` only while true, which is what kstatus expects. Called by
+`Ready`, `CapacityAvailable`, `ScalingActive`, `GraceSufficient` and `SignalsFresh` are always
+there; `Reconciling` and `Stalled` only while true, which is what kstatus expects. What is
+measured has its conditions in `core/signal_conditions`. Called by
 `planning.report_fleet`.
 """
 
-from dataclasses import dataclass
-
 from voicefleet.api.media import NetworkMode
 from voicefleet.api.reasons import ConditionType, Reason
+from voicefleet.api.scaling import ScalingMode
 from voicefleet.api.status import Condition, ConditionStatus
 from voicefleet.core.capacity import Trouble, find_troubles
+from voicefleet.core.finding import Finding
 from voicefleet.core.overview import Overview
+from voicefleet.core.signal_conditions import find_latency, find_signals
 from voicefleet.core.wording import count_of, list_some
 from voicefleet.core.workers import WorkerSet
 from voicefleet.model.grace import AGENTS_MARGIN_SECONDS, agents_grace_seconds
@@ -24,14 +26,12 @@ SESSION_LIMIT = "VOICEFLEET_MAX_SESSION_SECONDS"
 """Where a worker's template tells it how long its calls may last."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one condition is to say."""
-
-    type: ConditionType
-    holds: bool
-    reason: Reason
-    message: str
+STATUSES = {
+    True: ConditionStatus.TRUE,
+    False: ConditionStatus.FALSE,
+    None: ConditionStatus.UNKNOWN,
+}
+"""How a finding is written."""
 
 
 def report_conditions(view: Overview) -> tuple[Condition, ...]:
@@ -44,6 +44,8 @@ def report_conditions(view: Overview) -> tuple[Condition, ...]:
         find_capacity(troubles),
         find_scaling(view),
         find_grace(view),
+        find_signals(view),
+        find_latency(view),
     )
     return tuple(_condition(view, finding) for finding in findings if finding is not None)
 
@@ -147,6 +149,23 @@ def find_scaling(view: Overview) -> Finding:
             f"agents never fewer; `kubectl scale vf/{view.fleet.name} --replicas=0` lifts it"
         )
         return Finding(ConditionType.SCALING_ACTIVE, False, Reason.PINNED_BY_HAND, told)
+    return _find_freedom(view)
+
+
+def _find_freedom(view: Overview) -> Finding:
+    """Say whether what is asked for can be done within mode and bounds."""
+    agents, recommended = view.fleet.spec.agents, view.agents.recommended
+    if view.fleet.spec.scaling.mode is ScalingMode.RECOMMEND:
+        told = f"agents {view.agents_wanted} stay, recommended are "
+        told += str(view.agents_wanted if recommended is None else recommended)
+        return Finding(ConditionType.SCALING_ACTIVE, False, Reason.RECOMMENDING, told)
+    asked = max((desire.replicas for desire in view.agents.desires), default=0)
+    if asked > agents.max_replicas:
+        told = (
+            f"{asked} workers are asked for, `maxReplicas` is {agents.max_replicas}: "
+            f"{view.agents.desires[0].because}. {Reason.LIMITED_BY_MAXIMUM.next_step}"
+        )
+        return Finding(ConditionType.SCALING_ACTIVE, True, Reason.LIMITED_BY_MAXIMUM, told)
     told = f"agents {view.agents_wanted}, free from {agents.min_replicas} to {agents.max_replicas}"
     return Finding(ConditionType.SCALING_ACTIVE, True, Reason.WITHIN_BOUNDS, told)
 
@@ -256,7 +275,7 @@ def _going_on(reason: Reason, told: str) -> Finding:
 
 
 def _condition(view: Overview, finding: Finding) -> Condition:
-    status = ConditionStatus.TRUE if finding.holds else ConditionStatus.FALSE
+    status = STATUSES[finding.holds]
     before = next(
         (known for known in view.fleet.status.conditions if known.type == finding.type), None
     )

@@ -1,16 +1,19 @@
 """Puts a size into one sentence: what asked for it, and what kept it from being that.
 
-The same words go to status, Events, logs and `voicefleet why`. Called by the sizes of media,
-speech and evaluation.
+The same words go to status, Events, logs and `voicefleet why`. Called by the sizes of the tiers
+and by `planning`.
 """
 
 from collections.abc import Mapping
 from datetime import timedelta
 
 from voicefleet.api.reasons import Reason
+from voicefleet.api.status import SizingStatus
 from voicefleet.core.combine import Combined
-from voicefleet.core.sizes import Bounds
+from voicefleet.core.sizes import Bounds, explain_size
 from voicefleet.core.stabilise import Stable
+from voicefleet.model.decision import Decision
+from voicefleet.model.observed import Tier
 from voicefleet.model.size import Desire, Sizing
 
 
@@ -45,6 +48,26 @@ def make_sizing(
         invalid=dict(faults),
         wake_after=min(waits, default=None),
     )
+
+
+def explain_resize(
+    tier: Tier, current: int, sizing: Sizing, bounds: Bounds, *, pool: str = ""
+) -> Decision | None:
+    """Return the decision behind a changed count: a bound's, or what the signals ask for."""
+    if sizing.reason in {Reason.BELOW_MINIMUM, Reason.ABOVE_MAXIMUM}:
+        return explain_size(tier, current, sizing.wanted, bounds, pool=pool)
+    if sizing.wanted == current:
+        return None
+    return Decision(tier, current, sizing.wanted, sizing.reason, sizing.because)
+
+
+def explain_advice(sizing: Sizing, told: SizingStatus | None) -> tuple[Decision, ...]:
+    """Return the decision to tell of a recommended size, if status has another one."""
+    advised = sizing.recommended
+    if advised is None or (told is not None and told.wanted == advised):
+        return ()
+    news = Decision(Tier.AGENTS, sizing.wanted, advised, Reason.RECOMMENDED, sizing.because)
+    return (news,)
 
 
 def _explain(

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from voicefleet.core.agents import Rollout
+from voicefleet.core.demand import Demand
+from voicefleet.core.latency import Latency
 from voicefleet.core.media import Servers, find_surplus
 from voicefleet.core.servers import Server
 from voicefleet.core.workers import Worker
 from voicefleet.model.fleet import Fleet
 from voicefleet.model.observed import Child, Observed, Tier
 from voicefleet.model.outcome import Outcome
+from voicefleet.model.size import Sizing
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,11 @@ class Overview:
     outcome: Outcome
     now: datetime
     rollout: Rollout
-    agents_wanted: int
+    agents: Sizing
+    """How many workers there should be, and why."""
+    demand: Demand
+    latency: Latency | None
+    """How fast answers are; None where the fleet has no metrics provider."""
     agents_revision: str
     agents_selector: str
     servers: Servers
@@ -71,6 +78,11 @@ class Overview:
     pools: tuple[Pool, ...]
     """Redis, if it is the fleet's own, then speech in the order of the manifest, then
     evaluation, if there is any."""
+
+    @property
+    def agents_wanted(self) -> int:
+        """Workers that should take new sessions."""
+        return self.agents.wanted
 
     @property
     def workers(self) -> tuple[Worker, ...]:

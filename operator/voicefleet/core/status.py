@@ -11,14 +11,17 @@ from datetime import timedelta
 from voicefleet.api.labels import REVISION
 from voicefleet.api.status import (
     DECISIONS_MAX,
+    DESIRES_MAX,
     DRAINING_MAX,
     REVISIONS_MAX,
     AgentsStatus,
     DecisionStatus,
+    DesireStatus,
     DrainingReplica,
     EvaluationStatus,
     MediaStatus,
     RevisionStatus,
+    SizingStatus,
     SpeechStatus,
     Summary,
 )
@@ -27,6 +30,7 @@ from voicefleet.core.overview import Overview, Pool
 from voicefleet.core.workers import Worker, WorkerSet
 from voicefleet.model.grace import agents_grace_seconds
 from voicefleet.model.observed import Tier
+from voicefleet.model.size import Sizing
 
 ETA_STEP_SECONDS = 60
 """An end is expected within a minute; a finer number would only cause writes."""
@@ -44,7 +48,21 @@ def summarise(view: Overview) -> Summary:
         sessions=summarise_sessions(view),
         agents=f"{view.rollout.serving}/{view.agents_wanted}",
         media=f"{view.media_ready}/{view.media_wanted}",
+        latency=summarise_latency(view),
+        target=_summarise_target(view),
     )
+
+
+def summarise_latency(view: Overview) -> str:
+    """Return the P95 in steps of 10 ms, `?` where it is not known, nothing without provider."""
+    if view.latency is None:
+        return ""
+    known = view.latency.ttfb_milliseconds
+    return "?" if known is None else f"{round(known, -1):.0f} ms"
+
+
+def _summarise_target(view: Overview) -> str:
+    return "" if view.latency is None else f"{view.latency.target_milliseconds} ms"
 
 
 def summarise_sessions(view: Overview) -> str:
@@ -87,6 +105,22 @@ def report_agents(view: Overview) -> AgentsStatus:
         revision=view.agents_revision,
         revisions=tuple(_report_revision(workers) for workers in view.rollout.sets)[:REVISIONS_MAX],
         grace_seconds=agents_grace_seconds(view.fleet.spec.agents.max_session_seconds),
+        sizing=report_sizing(view.agents),
+    )
+
+
+def report_sizing(sizing: Sizing) -> SizingStatus:
+    """Return how a size came about; what it would be where it is only recommended."""
+    return SizingStatus(
+        wanted=sizing.wanted if sizing.recommended is None else sizing.recommended,
+        reason=sizing.reason,
+        message=sizing.because,
+        desires=tuple(
+            DesireStatus(name=each.name, replicas=each.replicas, message=each.because)
+            for each in sizing.desires[:DESIRES_MAX]
+        ),
+        figures=sizing.figures,
+        invalid=sizing.invalid,
     )
 
 

@@ -40,7 +40,7 @@ class Sizing:
     """Every desire, the binding one first."""
     invalid: Mapping[str, str] = field(default_factory=dict)
     """Signals that could not be used, with the reason."""
-    figures: Mapping[str, float] = field(default_factory=dict)
-    """Numbers behind the desires that people ask for, by name: `leadSeconds`, `derate`."""
+    figures: Mapping[str, int] = field(default_factory=dict)
+    """Numbers behind the desires that people ask for, by name, rounded: `leadSeconds`."""
     wake_after: timedelta | None = None
     """When time alone may change the answer (a window ends, a surge begins)."""

@@ -20,8 +20,9 @@ COUNT_INTERVAL_SECONDS = 1.0
 """Counts of replicas are written at most once a second: 60 workers that start move them 120
 times in a few seconds, and nobody reads faster."""
 
-MOVING_FIELDS = frozenset({"sessions", "etaSeconds", "message"})
-"""Fields whose change alone can wait: counts of calls, and sentences with numbers in them."""
+MOVING_FIELDS = frozenset({"sessions", "etaSeconds", "message", "sizing", "latency"})
+"""Fields whose change alone can wait: counts of calls, what follows from them, and sentences
+with numbers in them."""
 
 COUNT_FIELDS = frozenset({"replicas", "readyReplicas", "cordonedReplicas", "slots", "summary"})
 """Fields whose change alone can wait for a second; the columns repeat other fields."""

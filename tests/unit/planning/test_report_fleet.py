@@ -36,6 +36,7 @@ ALWAYS = {
     ConditionType.CAPACITY_AVAILABLE,
     ConditionType.SCALING_ACTIVE,
     ConditionType.GRACE_SUFFICIENT,
+    ConditionType.SIGNALS_FRESH,
 }
 
 
