@@ -134,10 +134,13 @@ class PrometheusMetrics:
     def signals(self, fleet: Fleet) -> Signals:
         """Return the newest values of a fleet, each with its own time; never waits."""
         name = provider_of(fleet)
-        settings = self._platform().metrics_providers.get(name)
         key = ObjectKey("VoiceFleet", fleet.namespace, fleet.name)
+        if name is None:
+            self.forget(key)
+            return Signals()
+        settings = self._platform().metrics_providers.get(name)
         if settings is None:
-            self._followed.pop(key, None)
+            self.forget(key)
             return self._without_provider(name)
         provider = self._open(name, settings)
         signals = self._read(provider, fleet)
@@ -149,11 +152,9 @@ class PrometheusMetrics:
         self._followed.pop(key, None)
 
     def _without_provider(self, name: str) -> Signals:
-        """Return why there are no signals; a cluster without any provider needs no reason."""
-        known = sorted(self._platform().metrics_providers)
-        if not known:
-            return Signals()
-        told = f"metricsProviders has no {name!r}; known are {', '.join(known)}"
+        """Return that a fleet has chosen a provider that the platform does not have."""
+        known = ", ".join(sorted(self._platform().metrics_providers)) or "none"
+        told = f"the operator's metricsProviders has no {name!r}; known: {known}"
         return Signals(faults={"metricsProvider": f"{FaultCause.HTTP}: {told}"})
 
     def _read(self, provider: _Provider, fleet: Fleet) -> Signals:
@@ -313,10 +314,9 @@ def has_ended(task: asyncio.Task[None] | None) -> bool:
     return task is None or task.done()
 
 
-def provider_of(fleet: Fleet) -> str:
-    """Return the name of the provider that a fleet has chosen."""
-    del fleet
-    return "default"
+def provider_of(fleet: Fleet) -> str | None:
+    """Return the name of the provider that a fleet has chosen, None where it needs none."""
+    return fleet.spec.scaling.metrics_provider
 
 
 def wanted_queries(followed: Any) -> tuple[Query, ...]:
