@@ -18,6 +18,8 @@ PLACES_OF_WARNINGS = {
     Place.CAPACITY_AVAILABLE,
     Place.GRACE_SUFFICIENT,
     Place.EVALUATION_KEEPING_UP,
+    Place.SIGNALS_FRESH,
+    Place.LATENCY_WITHIN_TARGET,
 }
 LINK = re.compile(r"\[[^\]\n]*\]\((?!https?:|mailto:)(?P<target>[^)#\s]+)(?:#[^)]*)?\)")
 MAKE_TARGET = re.compile(r"(?:`|^)make (?P<target>[a-z]+)\b", re.MULTILINE)
