@@ -20,8 +20,21 @@ from voicefleet.errors import SpecError
 from voicefleet.manifests import Manifest
 from voicefleet.model.fleet import Fleet
 
-COUNTS = frozenset({"floorReplicas", "maxReplicas", "minReplicas"})
-"""Fields of every tier that say how many pods there are, and nothing about a pod."""
+COUNTS = frozenset(
+    {
+        "deadlineSeconds",
+        "floorReplicas",
+        "gpuSustainedSeconds",
+        "gpuUtilizationPercent",
+        "latencyBudgetMilliseconds",
+        "maxReplicas",
+        "minReplicas",
+        "scaleOutPercent",
+        "spareServers",
+        "windows",
+    }
+)
+"""Fields of any tier that say how many pods there are, and nothing about a pod."""
 
 
 def agents_words(fleet: Fleet) -> Manifest:
