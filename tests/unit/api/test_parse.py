@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.invalid_fleets import FULL_SPEC, field_faults
 from support.law_cases import SMALL_SPEC, a_fleet, merged
 from voicefleet.api.media import RedisMode
-from voicefleet.api.parse import VoiceFleet, parse_fleet
+from voicefleet.api.parse import VoiceFleet, parse_fleet, parse_surge_plan
 from voicefleet.api.status import (
     DECISIONS_MAX,
     SENTENCE_MAX,
@@ -67,7 +67,10 @@ def test_a_small_fleet_gets_every_default():
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
 def test_every_example_can_be_acted_on(path: Path):
     """An example that is refused is the end of the first visit."""
-    assert isinstance(parse_fleet(yaml.safe_load(path.read_text())), VoiceFleet)
+    parse = {"VoiceFleet": parse_fleet, "SurgePlan": parse_surge_plan}
+    body = yaml.safe_load(path.read_text())
+
+    assert parse[body["kind"]](body).metadata.name == body["metadata"]["name"]
 
 
 def test_parsing_loses_nothing_that_was_written():
