@@ -59,6 +59,7 @@ from voicefleet.core.status import (
     report_speech,
     summarise,
 )
+from voicefleet.core.surge_report import report_surges
 from voicefleet.core.wording import count_of, format_selector
 from voicefleet.manifests import Manifest, ObjectKey, key_of
 from voicefleet.model.decision import Decision
@@ -284,6 +285,7 @@ def report_fleet(
         speech=report_speech(view),
         media=report_media(view),
         evaluation=report_evaluation(view),
+        surge=report_surges(observed.surges, now),
         draining=report_draining(view),
         decisions=report_decisions(view),
     )

@@ -20,6 +20,8 @@ DECISIONS_MAX = 20
 REVISIONS_MAX = 16
 """Revisions shown at once. More than two live together only after hasty edits."""
 CONDITIONS_MAX = 16
+SURGES_MAX = 5
+"""Windows of SurgePlans shown at once; the plans' own status has all of them."""
 DESIRES_MAX = 12
 """Parts of a formula; no tier has more."""
 FIGURES_MAX = 16
@@ -189,6 +191,32 @@ class EvaluationStatus(TierStatus):
     """The evaluators as the operator sees them."""
 
 
+class AnnouncedSurge(ApiModel):
+    """A window of a SurgePlan that is about this fleet."""
+
+    plan: Name
+    """Name of the SurgePlan."""
+    window: Word
+    """Name of the window, or `bookings`."""
+    start_time: Timestamp
+    """Time at which its demand begins; its workers are started before."""
+    end_time: Timestamp
+    """Time at which its demand ends; its workers leave one by one after it."""
+    peak_sessions: Count | None = None
+    """Calls that it expects at once. Not set where it names workers."""
+    min_replicas: Count | None = None
+    """Workers that it asks for. Not set where it names calls."""
+
+
+class SurgeStatus(ApiModel):
+    """Demand that SurgePlans announce for this fleet, at most a day ahead."""
+
+    active: Annotated[tuple[AnnouncedSurge, ...], Field(max_length=SURGES_MAX)] = ()
+    """Windows whose demand lasts now, glides included, the largest first, at most 5."""
+    next: AnnouncedSurge | None = None
+    """The window that begins next."""
+
+
 class DrainingReplica(ApiModel):
     """A worker or server that takes no new calls and waits for its last one to end."""
 
@@ -238,6 +266,8 @@ class VoiceFleetStatus(ApiModel):
     """The media servers as the operator sees them."""
     evaluation: EvaluationStatus | None = None
     """The evaluators as the operator sees them; not set where the fleet has none."""
+    surge: SurgeStatus | None = None
+    """Demand that SurgePlans announce; not set where none does for the coming day."""
     draining: Annotated[tuple[DrainingReplica, ...], Field(max_length=DRAINING_MAX)] = ()
     """Workers and servers that wait for their last call, at most 10, the oldest first."""
     decisions: Annotated[tuple[DecisionStatus, ...], Field(max_length=DECISIONS_MAX)] = ()
