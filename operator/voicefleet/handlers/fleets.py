@@ -30,8 +30,8 @@ class FleetStore(Protocol):
         """Keep a fleet; say whether anything but its version is new."""
         ...
 
-    def forget(self, key: ObjectKey) -> None:
-        """Drop a fleet that does not exist any more."""
+    def forget(self, key: ObjectKey, uid: str) -> None:
+        """Drop a fleet that does not exist any more, but none that has its name by now."""
         ...
 
 
@@ -69,7 +69,7 @@ async def note_fleet_event(event: Mapping[str, Any], memo: Wiring, **_: Any) -> 
     metadata = event["object"]["metadata"]
     key = ObjectKey("VoiceFleet", metadata["namespace"], metadata["name"])
     if event["type"] == "DELETED":
-        memo.fleets.forget(key)
+        memo.fleets.forget(key, metadata["uid"])
     elif not memo.fleets.store(event["object"]):
         return
     for concerned in (key, *memo.plans.about(key)):

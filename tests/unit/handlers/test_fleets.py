@@ -28,10 +28,12 @@ def a_wiring() -> Wiring:
     return Wiring(FleetCache(), FakeSurgePlans(queue.add), queue, credentials, lambda: "in charge")
 
 
-def an_event(kind: str | None, version: int = 1, **fields: Any) -> Mapping[str, Any]:
+def an_event(
+    kind: str | None, version: int = 1, uid: str = "uid-1", **fields: Any
+) -> Mapping[str, Any]:
     """Return an event about a fleet as the watch delivers it."""
     body = a_fleet_body()
-    metadata = {**body["metadata"], "uid": "uid-1", "resourceVersion": str(version)}
+    metadata = {**body["metadata"], "uid": uid, "resourceVersion": str(version)}
     return {"type": kind, "object": {**body, "metadata": metadata, **fields}}
 
 
@@ -66,6 +68,22 @@ async def test_a_deleted_fleet_is_forgotten_and_gets_a_last_cycle():
     await note_fleet_event(event=an_event("DELETED", version=2), memo=wiring)
 
     assert (list(wiring.fleets.keys()), wiring.queue.take()) == ([], fleet_key_of())
+
+
+@pytest.mark.parametrize("late", ["MODIFIED", "DELETED"])
+async def test_the_end_of_an_earlier_fleet_of_this_name_may_be_told_last(late: str):
+    """Events are handled by kopf for each UID apart, so a successor may come first.
+
+    Found by the history `again speech:` on a busy machine: the new fleet was forgotten with
+    the old one, and nobody looked after it any more.
+    """
+    wiring = a_wiring()
+    await note_fleet_event(event=an_event("ADDED", version=1), memo=wiring)
+    await note_fleet_event(event=an_event("ADDED", version=4, uid="uid-2"), memo=wiring)
+
+    await note_fleet_event(event=an_event(late, version=3), memo=wiring)
+
+    assert wiring.fleets.uid_of(fleet_key_of()) == "uid-2"
 
 
 async def test_the_probe_repeats_what_the_operator_says():

@@ -228,17 +228,25 @@ class FleetCache:
         manifest: Manifest = share_text(without_managed_fields(typed))
         key = key_of(manifest)
         known = self._fleets.get(key)
-        if known is not None and _is_same_life(known, manifest):
-            if version_of(manifest) <= version_of(known):
-                return False
+        if known is None:
             self._fleets[key] = manifest
-            return _without_version(known) != _without_version(manifest)
+            return True
+        # Also of another life of this name the version tells which came first: kopf handles
+        # each life's events by themselves, so an earlier one's end may come last.
+        if version_of(manifest) <= version_of(known):
+            return False
         self._fleets[key] = manifest
-        return True
+        return _without_version(known) != _without_version(manifest)
 
-    def forget(self, key: ObjectKey) -> None:
-        """Drop a fleet that does not exist any more."""
-        self._fleets.pop(key, None)
+    def uid_of(self, key: ObjectKey) -> str:
+        """Return the UID of a fleet, or nothing where it is not known."""
+        fleet = self._fleets.get(key)
+        return str(fleet["metadata"].get("uid", "")) if fleet is not None else ""
+
+    def forget(self, key: ObjectKey, uid: str) -> None:
+        """Drop a fleet that does not exist any more, unless its name has a new owner already."""
+        if self.uid_of(key) == uid:
+            self._fleets.pop(key, None)
 
     def retain(
         self, keys: Collection[ObjectKey], version: int, namespace: str
@@ -252,10 +260,6 @@ class FleetCache:
         for key in lost:
             del self._fleets[key]
         return lost
-
-
-def _is_same_life(one: Manifest, other: Manifest) -> bool:
-    return bool(one["metadata"].get("uid") == other["metadata"].get("uid"))
 
 
 def _without_version(manifest: Manifest) -> Manifest:

@@ -261,11 +261,12 @@ class KubernetesCluster:
         Other finalizers stay. The list is read from the server first: the cache may be a
         moment behind, and the guard would only turn that into a conflict.
         """
+        uid = self.fleets.uid_of(key)
         try:
             fleet = await self._session.request(_call("get", key))
             answer = await self._write_finalizer(key, fleet, present=present)
         except NotFoundError:
-            self.fleets.forget(key)
+            self.fleets.forget(key, uid)
             if present:
                 raise ConflictError(f"{key} in namespace {key.namespace} is gone") from None
             return
@@ -289,19 +290,20 @@ class KubernetesCluster:
     def _learn_fleet(self, key: ObjectKey, fleet: Manifest) -> None:
         metadata = fleet["metadata"]
         if "deletionTimestamp" in metadata and not metadata.get("finalizers"):
-            self.fleets.forget(key)
+            self.fleets.forget(key, metadata["uid"])
         else:
             self.fleets.store(fleet)
 
     async def write_status(self, key: ObjectKey, status: Manifest) -> None:
         """Server-side apply of the whole status, as `voicefleet-status`."""
+        uid = self.fleets.uid_of(key)
         body = {**_type(key), "metadata": _identity(key), "status": status}
         try:
             answer = await self._session.request(
                 _apply(key, body, labels.STATUS_MANAGER, subresource="status")
             )
         except NotFoundError:
-            self.fleets.forget(key)
+            self.fleets.forget(key, uid)
             raise
         self._learn_fleet(key, answer)
 
