@@ -50,6 +50,8 @@ FOUND = (
     "media evaluation+external_redis+speech: stale@configmaps#5 twice@replicasets#1",
     # A worker that fell silent and came back with the same word stayed marked as busy.
     "drift plain: lost@read#1 503@write#32 gone@networkpolicies#2 stale@pods#3",
+    # kopf told of the first fleet's end after the second's creation; both were forgotten.
+    "again speech: late@voicefleets#9",
 )
 """Histories that failed once, each with what was wrong."""
 

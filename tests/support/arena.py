@@ -68,7 +68,7 @@ class Arena:
     ) -> AsyncIterator[Self]:
         """Start the operator behind a proxy, and keep it started."""
         with FaultProxy(installed.kubeconfig, folder) as proxy:
-            platform = _with_rare_resync(installed.platform, folder)
+            platform = with_resync(installed.platform, folder, seconds=RESYNC_SECONDS)
             behind = replace(installed, kubeconfig=proxy.kubeconfig, platform=platform)
             operator = operator_for(behind, identity=identity)
             async with Mirror(cluster.kubeconfig) as mirror:
@@ -239,9 +239,10 @@ class Arena:
         await self.mirror.delete("Namespace", "", place.namespace)
 
 
-def _with_rare_resync(platform: Path, folder: Path) -> Path:
+def with_resync(platform: Path, folder: Path, *, seconds: int) -> Path:
+    """Return the operator's configuration with another resync interval."""
     changed = folder / "platform.yaml"
-    settings = {**yaml.safe_load(platform.read_text()), "resyncSeconds": RESYNC_SECONDS}
+    settings = {**yaml.safe_load(platform.read_text()), "resyncSeconds": seconds}
     changed.write_text(yaml.safe_dump(settings))
     return changed
 

@@ -5,9 +5,8 @@ still. A fault on a write is what is left of it after the session's own tries: a
 port. Whoever is killed gets no further answer, not even to requests under way.
 """
 
-import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -47,6 +46,8 @@ class FaultyCluster(FakeCluster):
         self.is_stirred = False
         """Whether anything has changed since controllers last looked."""
         self.removed_pods: list[ObjectKey] = []
+        self.listeners: list[Callable[[str, ObjectKey], None]] = []
+        """Each is told of every write that was carried out: its verb and object."""
         self._cache: dict[ObjectKey, Stored] = {}
         self._blind: dict[str, float] = {}
         self._is_dead = False
@@ -56,7 +57,7 @@ class FaultyCluster(FakeCluster):
         super().restart(on_change)
         self._is_dead = False
         self._blind.clear()
-        self._cache = copy.deepcopy(self._objects)
+        self._cache = {key: stored.copied() for key, stored in self._objects.items()}
 
     def addresses(self) -> tuple[ObjectKey, ...]:
         """Return the address of everything that exists."""
@@ -102,6 +103,8 @@ class FaultyCluster(FakeCluster):
         if fault is not None and fault.kind in BEFORE:
             raise _error_of(verb, key, fault)
         super()._write(verb, key, act, has_effect=has_effect)
+        for listener in self.listeners:
+            listener(verb, key)
         if fault is not None and fault.kind is FaultKind.KILL:
             self._is_dead = True
             raise KilledError
@@ -123,7 +126,7 @@ class FaultyCluster(FakeCluster):
 
     def _learn(self, key: ObjectKey) -> None:
         if key in self._objects:
-            self._cache[key] = copy.deepcopy(self._objects[key])
+            self._cache[key] = self._objects[key].copied()
         else:
             self._cache.pop(key, None)
 

@@ -8,6 +8,7 @@ operator forgets stays forgotten.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
@@ -45,6 +46,10 @@ QUIET_SECONDS: Final = 60.0
 RESTART_SECONDS: Final = 2.0
 """From a kill until the next process has filled its caches."""
 TICK_SECONDS: Final = 0.01
+DISPATCH_SECONDS: Final = 2.9
+"""After its cordon a worker may still get a call: psrpc gives up a dispatch after 3 s."""
+SILENCE_SECONDS: Final = 20.0
+"""Twice the age at which nobody believes a worker's last word any more."""
 
 NAMESPACE: Final = "voice"
 KEY: Final = ObjectKey("VoiceFleet", NAMESPACE, FLEET)
@@ -103,11 +108,6 @@ class Life:
         self.calls[pod.name] = 0
         if any(one.uid == pod.uid for one in self.cluster.true_pods(KEY)):
             self.hold_calls(pod, 0)
-
-    def open_worker(self) -> Pod | None:
-        """Return a worker that takes new calls, as the dispatcher would find it."""
-        workers = self.pods(Tier.AGENTS)
-        return next((pod for pod in reversed(workers) if self.takes_calls(pod)), None)
 
     def takes_calls(self, pod: Pod) -> bool:
         """Say whether a worker would take a call now."""
@@ -223,18 +223,21 @@ async def live_create(life: Life) -> None:
 
 
 async def live_rollout(life: Life) -> None:
-    """Change the image during a call; another call comes in the middle of it."""
+    """Change the image during a call; one that was sent to the other worker arrives late."""
     await live_create(life)
-    busy = life.pods(Tier.AGENTS)[0]
+    busy, late = life.pods(Tier.AGENTS)
     life.hold_calls(busy, 2)
     life.change(agents={"image": NEXT_IMAGE})
     await life.until("a worker of the new image", lambda: new_workers(life))
-    late = life.open_worker()
-    if late is not None and late.name != busy.name:
+    await life.until("the idle worker is cordoned", lambda: not life.takes_calls(late))
+    await life.wait(DISPATCH_SECONDS)
+    if all(pod.uid != late.uid for pod in life.pods(Tier.AGENTS)):
+        life.failures.append(f"a call was lost: {late.name} went before it could arrive")
+    else:
         life.hold_calls(late, 1)
     await life.until("two workers of the new image", lambda: len(new_workers(life)) >= 2)
     await life.wait(2)
-    for pod in filter(None, (busy, late)):
+    for pod in (busy, late):
         life.hang_up(pod)
     await life.until(
         "only the new image",
@@ -244,17 +247,25 @@ async def live_rollout(life: Life) -> None:
 
 
 async def live_scale(life: Life) -> None:
-    """Raise the floor, then lower the maximum while one of those in excess is in a call."""
+    """Raise the floor, then lower the maximum during calls; those workers fall silent as well.
+
+    The idle one is the oldest, which a ReplicaSet left to itself would keep.
+    """
     await live_create(life)
     life.change(agents={"floorReplicas": 4})
     await life.settled("four workers", workers=4)
-    busy = life.pods(Tier.AGENTS)[:3]
+    busy = life.pods(Tier.AGENTS)[1:]
     for pod in busy:
         life.hold_calls(pod, 1)
     names = [pod.name for pod in busy]
     await life.until("the operator knows of the calls", lambda: marked_busy(life) == names)
     life.change(agents={"floorReplicas": 0, "maxReplicas": 2})
     await life.until("the idle one has gone", lambda: len(life.pods(Tier.AGENTS)) == 3)
+    for pod in busy:
+        life.shell.workers.silence(pod)
+    await life.wait(SILENCE_SECONDS)
+    if marked_busy(life) != names:
+        life.failures.append("a silent worker in a call lost its mark")
     for pod in busy:
         life.hang_up(pod)
     await life.until("two are left", lambda: len(life.pods(Tier.AGENTS)) == 2)
@@ -395,3 +406,25 @@ async def _live(history: History, wanted: Shape | None) -> Life:
     life.failures += [] if wanted is None else differences(wanted, life.shape())
     life.failures += [f"the log says: {line}" for line in faults_in_log(listener.lines)]
     return life
+
+
+async def written_after_lease_loss(history: History, *, at: int) -> list[str]:
+    """Return which children an operator writes that lost its Lease after its write number `at`.
+
+    The step that was being carried out may be finished, and the cycle may still be reported.
+    """
+    life = Life(history)
+    cluster = life.cluster
+    last: list[str] = []
+
+    def note(verb: str, key: ObjectKey) -> None:
+        if cluster.trouble.seen[WRITE] < at:
+            return
+        life.shell.may_write = False
+        last.append(f"{verb} {key}")
+
+    cluster.listeners.append(note)
+    with contextlib.suppress(OverdueError):
+        await LIVES[history.scenario](life)
+    step = last[0].partition(" ")[2] if last else ""
+    return [line for line in last if not line.endswith(step) and not line.startswith("status")]

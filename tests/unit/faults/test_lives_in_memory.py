@@ -19,7 +19,7 @@ from support.histories import (
     crash_histories,
     history_of,
 )
-from support.lives_in_memory import judge
+from support.lives_in_memory import judge, written_after_lease_loss
 
 SEEDS = int(os.environ.get("VOICEFLEET_MEMORY_SEEDS", "12"))
 IS_SOAK = SEEDS > 12
@@ -76,3 +76,14 @@ async def test_a_crash_is_the_end_of_the_operator_and_not_of_the_fleet():
 
     assert [fault.kind for fault in verdict.fired] == [FaultKind.KILL]
     assert verdict.writes > 5
+
+
+@pytest.mark.parametrize("scenario", [Scenario.CREATE, Scenario.SCALE])
+async def test_no_child_is_written_once_the_lease_is_lost(scenario: Scenario):
+    """Somebody else may lead by then; a plan in the middle of its steps has to stop."""
+    lives = await _judge([History(scenario, PLAIN)])
+
+    for write in range(1, lives[0].writes + 1, 3):
+        late = await written_after_lease_loss(History(scenario, PLAIN), at=write)
+
+        assert late == [], f"the Lease was lost after write {write}"

@@ -1,0 +1,64 @@
+"""A fleet that goes while nobody watches: the watch says 410, and the new list lacks it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from support.api import Api, eventually
+from support.arena import with_resync
+from support.cluster_fixtures import operator_for
+from support.fault_proxy import FaultProxy
+from support.faults import Fault, FaultKind, Trouble
+from support.manifests import a_fleet_manifest, is_settled
+from voicefleet_localcluster.operator_process import OperatorProcess
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow, pytest.mark.timeout(300)]
+
+RESYNC_SECONDS = 5
+KEPT = {"metadata": {"finalizers": ["example.com/keep"]}}
+"""Somebody else's finalizer: the operator lets the fleet go, and the fleet stays."""
+
+
+@pytest.fixture
+def proxy(installed, tmp_path: Path) -> Iterator[FaultProxy]:
+    """Return the way to the API server on which a watch can be disturbed."""
+    with FaultProxy(installed.kubeconfig, tmp_path) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def behind(proxy: FaultProxy, installed, alone, tmp_path: Path) -> Iterator[OperatorProcess]:
+    """Return an operator behind the proxy with a short resync interval."""
+    platform = with_resync(installed.platform, tmp_path, seconds=RESYNC_SECONDS)
+    changed = replace(installed, kubeconfig=proxy.kubeconfig, platform=platform)
+    with operator_for(changed, identity="behind-proxy") as operator:
+        yield operator
+
+
+def test_a_fleet_deleted_while_nobody_watched_is_forgotten(
+    behind: OperatorProcess, proxy: FaultProxy, api: Api, namespace: str
+):
+    """A ghost keeps making children, which the garbage collector removes, for ever."""
+    fleet = a_fleet_manifest(namespace)
+    fleet["metadata"]["finalizers"] = KEPT["metadata"]["finalizers"]
+    api.create(fleet)
+    eventually("ready", lambda: is_settled(api.get("VoiceFleet", namespace, "interviews")))
+    api.delete("VoiceFleet", namespace, "interviews")
+    eventually("let go by us", lambda: _finalizers(api, namespace) == ["example.com/keep"])
+    trouble = Trouble((Fault(FaultKind.GONE, "voicefleets", at=1),))
+    proxy.troubles[namespace] = trouble
+
+    api.patch("VoiceFleet", namespace, "interviews", {"metadata": {"finalizers": None}})
+
+    gone = f"{namespace}/interviews is gone, which no watch has told"
+    eventually("forgotten", lambda: gone in behind.log, seconds=6 * RESYNC_SECONDS)
+    assert len(trouble.fired) == 1
+    eventually("no child is made again", lambda: not api.children(namespace))
+    assert "Traceback" not in behind.log
+
+
+def _finalizers(api: Api, namespace: str) -> list[str]:
+    found = api.find("VoiceFleet", namespace, "interviews")
+    return found["metadata"].get("finalizers", []) if found else []
