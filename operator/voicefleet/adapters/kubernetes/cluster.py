@@ -17,6 +17,7 @@ from voicefleet.adapters.kubernetes.cache import (
     version_of,
 )
 from voicefleet.adapters.kubernetes.calls import AlreadyExistsError, Call, NotFoundError
+from voicefleet.adapters.kubernetes.declared import DeclaredFields
 from voicefleet.adapters.kubernetes.informer import PAGE_SIZE, Informer
 from voicefleet.adapters.kubernetes.pods import parse_pod
 from voicefleet.adapters.kubernetes.resources import (
@@ -64,6 +65,7 @@ class KubernetesCluster:
         self.fleets = FleetCache()
         """Fed by the handlers, which hear of fleets from kopf."""
         self._session = session
+        self._declared = DeclaredFields()
         self._namespaces = tuple(namespaces)
         self._children = {
             resource.kind: ObjectCache[Child](parse_child, on_change) for resource in CHILDREN
@@ -295,13 +297,17 @@ class KubernetesCluster:
             self.fleets.store(fleet)
 
     async def write_status(self, key: ObjectKey, status: Manifest) -> None:
-        """Server-side apply of the whole status, as `voicefleet-status`."""
+        """Server-side apply of the whole status the CRD knows, as `voicefleet-status`."""
         uid = self.fleets.uid_of(key)
-        body = {**_type(key), "metadata": _identity(key), "status": status}
-        try:
-            answer = await self._session.request(
+
+        async def write(known: Manifest) -> Manifest:
+            body = {**_type(key), "metadata": _identity(key), "status": known}
+            return await self._session.request(
                 _apply(key, body, labels.STATUS_MANAGER, subresource="status")
             )
+
+        try:
+            answer = await self._declared.write(status, write)
         except NotFoundError:
             self.fleets.forget(key, uid)
             raise
