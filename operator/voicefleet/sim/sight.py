@@ -135,10 +135,11 @@ class Sight:
             revision=owner.labels[REVISION],
             owner_name=worker.owner,
             owner_uid=f"uid-{worker.owner}",
-            created_at=self._whole_second(worker.created_at),
+            created_at=self.world.instant(float(int(worker.created_at))),
             is_ready=worker.ready_at is not None,
             is_running=runs,
-            started_at=None if worker.started_at is None else self._whole_second(worker.started_at),
+            started_at=self._whole_second(worker.started_at),
+            ready_at=self._whole_second(worker.ready_at),
             is_deleting=worker.stopping_since is not None,
             ip="192.0.2.1" if runs else "",
             node=f"node-{worker.node.number}" if is_placed else "",
@@ -157,7 +158,7 @@ class Sight:
         key = ObjectKey("ReplicaSet", self.fleet.namespace, server.name)
         labels = self.cluster.children[key].manifest["spec"]["template"]["metadata"]["labels"]
         is_ready = server.ready_at is not None
-        created = self._whole_second(server.created_at)
+        created = self.world.instant(float(int(server.created_at)))
         pod = Pod(
             name=f"{server.name}-0",
             namespace=self.fleet.namespace,
@@ -170,14 +171,16 @@ class Sight:
             is_ready=is_ready,
             is_running=is_ready,
             started_at=created if is_ready else None,
+            ready_at=self._whole_second(server.ready_at),
             ip="192.0.2.2" if is_ready else "",
             labels=labels,
         )
         self._pods[server.name] = (server.facts, pod)
         return pod
 
-    def _whole_second(self, seconds: float) -> datetime:
-        return self.world.instant(float(int(seconds)))
+    def _whole_second(self, seconds: float | None) -> datetime | None:
+        """Return an instant as a pod's status has it: without fractions."""
+        return None if seconds is None else self.world.instant(float(int(seconds)))
 
     def forget_gone(self) -> None:
         """Drop pods that no longer exist from the cache."""

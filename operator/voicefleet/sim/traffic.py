@@ -30,6 +30,9 @@ CALL_QUANTILES = (
 """A service call in seconds: mean 183 s, as in 57,578 calls of a published call centre log;
 the points between are ours."""
 
+WARM_UP_MINUTES = 90
+"""A run begins with the calls that the last hour and a half of the first minute's rate left."""
+
 GAUSS_FROM = 30.0
 """Mean from which a rounded normal number is as good as a Poisson one and much quicker."""
 
@@ -130,19 +133,29 @@ def follow_sessions(name: str, sessions: Sequence[float], durations: str = "inte
 def draw_callers(trace: Trace, seed: int) -> tuple[Caller, ...]:
     """Return the callers of one run, in the order of their calls.
 
-    Arrivals, lengths and dice have a stream of random numbers each, so that a change of one
-    leaves the others as they are.
+    Those who called before the start and still talk come first, at second 0. Arrivals,
+    lengths and dice have a stream of random numbers each, so that a change of one leaves the
+    others as they are.
     """
     arrivals, lengths, dice = (Random(f"{seed}/{part}") for part in ("at", "seconds", "dice"))
     draw = DURATIONS[trace.durations]
+    rates = (*trace.rates[:1] * WARM_UP_MINUTES, *trace.rates)
     instants = [
         instant
-        for minute, rate in enumerate(trace.rates)
+        for minute, rate in enumerate(rates, -WARM_UP_MINUTES)
         for instant in sorted(
             60.0 * (minute + arrivals.random()) for _ in range(draw_poisson(arrivals, rate))
         )
     ]
-    return tuple(Caller(at, draw(lengths), dice.random()) for at in instants)
+    callers = (Caller(at, draw(lengths), dice.random()) for at in instants)
+    return tuple(_since_start(caller) for caller in callers if caller.at + caller.seconds > 0)
+
+
+def _since_start(caller: Caller) -> Caller:
+    """Return the rest of a call that began before the start."""
+    if caller.at >= 0:
+        return caller
+    return Caller(0.0, caller.at + caller.seconds, caller.dice)
 
 
 def draw_poisson(random: Random, mean: float) -> int:
