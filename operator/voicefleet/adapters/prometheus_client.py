@@ -177,16 +177,8 @@ class PrometheusClient:
             result = ask()
         except QueryError:
             raise
-        except requests.Timeout as error:
-            raise QueryError(
-                FaultCause.TIMEOUT,
-                f"no answer in {self.access.timeout_seconds:g} s",
-                is_unreachable=True,
-            ) from error
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise QueryError(
-                FaultCause.HTTP, f"no answer: {_name_of(error)}", is_unreachable=True
-            ) from error
+            raise self._unanswered(error) from error
         except PrometheusApiClientException as error:
             raise QueryError(FaultCause.HTTP, "the answer is no success") from error
         except (ValueError, KeyError, TypeError) as error:
@@ -196,13 +188,20 @@ class PrometheusClient:
             raise QueryError(FaultCause.PARSE, "the answer's result is no list")
         return result
 
+    def _unanswered(self, error: Exception) -> QueryError:
+        """Return what became of a question: the library wraps its end several times."""
+        innermost: BaseException = error
+        while (inner := innermost.__cause__ or innermost.__context__) is not None:
+            innermost = inner
+        if isinstance(error, requests.Timeout) or isinstance(innermost, TimeoutError):
+            told = f"no answer in {self.access.timeout_seconds:g} s"
+            return QueryError(FaultCause.TIMEOUT, told, is_unreachable=True)
+        told = f"no answer: {type(innermost).__name__}"
+        return QueryError(FaultCause.HTTP, told, is_unreachable=True)
+
     def _check_envelope(self, kind: str) -> None:
-        """Refuse what the library does not look at: status, kind of result, warnings."""
+        """Refuse what the library does not look at: the kind of result, and warnings."""
         envelope = self._session.envelope
-        if envelope.get("status") != "success":
-            raise QueryError(
-                FaultCause.HTTP, f"200 with an error: {_short(envelope.get('error', 'unnamed'))}"
-            )
         found = envelope["data"].get("resultType")
         if found != kind:
             raise QueryError(FaultCause.PARSE, f"{_short(found)} came where a {kind} was asked for")
@@ -238,6 +237,9 @@ def _parse_json(status: int, body: bytes) -> dict[str, Any]:
         raise QueryError(FaultCause.PARSE, "the answer is no JSON") from error
     if not isinstance(envelope, dict):
         raise QueryError(FaultCause.PARSE, "the answer is no JSON object")
+    if "error" in envelope or envelope.get("status") == "error":
+        told = _short(envelope.get("error", "unnamed"))
+        raise QueryError(FaultCause.HTTP, f"{OK} with an error inside: {told}")
     return envelope
 
 
@@ -252,10 +254,3 @@ def _reason(body: bytes) -> str:
 
 def _short(text: object) -> str:
     return " ".join(str(text).split())[:DETAIL_MAX]
-
-
-def _name_of(error: BaseException) -> str:
-    """Return the kind of the innermost cause: the library wraps it several times."""
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return type(error).__name__
