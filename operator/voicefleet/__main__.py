@@ -41,6 +41,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_release(commands)
     _add_plan(commands)
+    _add_why(commands)
     _add_simulate(commands)
     _add_replay(commands)
     version = commands.add_parser("version", help="print the version")
@@ -114,6 +115,22 @@ def _add_plan(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -
     )
     parser.add_argument("--output", "-o", choices=("text", "json"), default="text")
     parser.set_defaults(command=run_plan)
+
+
+def _add_why(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser("why", help="explain the size of a fleet from its status")
+    parser.add_argument("target", metavar="vf/NAME", help="the fleet")
+    parser.add_argument(
+        "--namespace", "-n", metavar="NAMESPACE", help="where it is (default: the kubeconfig's)"
+    )
+    parser.add_argument(
+        "--kubeconfig",
+        type=Path,
+        metavar="FILE",
+        help="credentials (default: $KUBECONFIG, else ~/.kube/config)",
+    )
+    parser.add_argument("--output", "-o", choices=("text", "json"), default="text")
+    parser.set_defaults(command=run_why)
 
 
 def _add_replay(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -267,6 +284,18 @@ def run_simulate(options: argparse.Namespace) -> int:
             cloud=options.cloud,
             output=options.json,
         )
+    )
+
+
+def run_why(options: argparse.Namespace) -> int:
+    """Explain the size of a fleet."""
+    from voicefleet.cli.why import explain_fleet  # noqa: PLC0415 - see the module docstring
+
+    return explain_fleet(
+        options.target,
+        namespace=options.namespace,
+        kubeconfig=options.kubeconfig,
+        output=options.output,
     )
 
 

@@ -117,6 +117,17 @@ def glides_until(surge: Surge) -> datetime:
     return surge.ends_at + timedelta(seconds=surge.glide_seconds)
 
 
+def is_outranked(surge: Surge, others: Iterable[Surge], instant: datetime) -> bool:
+    """Say whether a window of its own plan stands for this one at an instant."""
+    return not surge.is_booked and any(
+        other.plan == surge.plan
+        and other.priority > surge.priority
+        and not other.is_booked
+        and other.starts_at <= instant < other.ends_at
+        for other in others
+    )
+
+
 def _split(surge: Surge) -> Iterable[_Piece]:
     """Yield ramp, peak and glide, those that last any time at all.
 

@@ -8,7 +8,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from voicefleet.api.status import SURGES_MAX, AnnouncedSurge, SurgeStatus
-from voicefleet.core.surge import glides_until
+from voicefleet.core.surge import glides_until, is_outranked
 from voicefleet.model.surge import Surge
 
 
@@ -20,8 +20,16 @@ def report_surges(surges: Collection[Surge], now: datetime) -> SurgeStatus | Non
         now: The cycle's single clock reading.
     """
     sized = [surge for surge in surges if surge.peak_sessions or surge.min_replicas]
-    active = [surge for surge in sized if surge.starts_at <= now < glides_until(surge)]
-    ahead = [surge for surge in sized if surge.starts_at > now]
+    active = [
+        surge
+        for surge in sized
+        if surge.starts_at <= now < glides_until(surge) and not is_outranked(surge, surges, now)
+    ]
+    ahead = [
+        surge
+        for surge in sized
+        if surge.starts_at > now and not is_outranked(surge, surges, surge.starts_at)
+    ]
     if not active and not ahead:
         return None
     largest_first = sorted(

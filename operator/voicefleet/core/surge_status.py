@@ -20,7 +20,7 @@ from voicefleet.api.surgeplan import (
     SurgePlanStatus,
 )
 from voicefleet.core.quota import QuotaLimit
-from voicefleet.core.surge import SurgeFloor, glides_until, surge_floor
+from voicefleet.core.surge import SurgeFloor, glides_until, is_outranked, surge_floor
 from voicefleet.core.surge_windows import AHEAD, find_later, resolve_surges
 from voicefleet.core.wording import count_of, list_some
 from voicefleet.model.surge import Announcement, Bookings, Surge
@@ -148,20 +148,13 @@ def _find_largest(coming: Collection[Surge], now: datetime) -> SurgeFloor:
 def _find_next(coming: Collection[Surge], now: datetime) -> Surge | None:
     """Return the next surge that begins and counts."""
     ahead = [surge for surge in coming if surge.starts_at > now and _has_size(surge)]
-    return next((surge for surge in ahead if not _is_outranked(surge, coming)), None)
+    return next(
+        (surge for surge in ahead if not is_outranked(surge, coming, surge.starts_at)), None
+    )
 
 
 def _has_size(surge: Surge) -> bool:
     return surge.peak_sessions > 0 or surge.min_replicas > 0
-
-
-def _is_outranked(surge: Surge, others: Collection[Surge]) -> bool:
-    return not surge.is_booked and any(
-        other.priority > surge.priority
-        and not other.is_booked
-        and other.starts_at <= surge.starts_at < other.ends_at
-        for other in others
-    )
 
 
 def _describe(surge: Surge, room: Room, plan: Announcement, now: datetime) -> AnnouncedWindow:
@@ -240,7 +233,11 @@ def _make_status(
     surges: Collection[Surge] = (),
     following: AnnouncedWindow | None = None,
 ) -> SurgePlanStatus:
-    active = [surge.window for surge in surges if surge.starts_at <= now < glides_until(surge)]
+    active = [
+        surge.window
+        for surge in surges
+        if surge.starts_at <= now < glides_until(surge) and not is_outranked(surge, surges, now)
+    ]
     return SurgePlanStatus(
         observed_generation=plan.generation,
         conditions=(

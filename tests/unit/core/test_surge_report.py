@@ -44,6 +44,14 @@ def test_an_exception_is_not_shown_as_demand():
     assert report_surges([a_surge(-HOUR / 2, peak_sessions=0)], NOW) is None
 
 
+def test_a_window_that_a_holiday_stands_for_is_not_shown():
+    """The fleet is small today because of the holiday, whatever other Mondays are."""
+    monday = a_surge(-HOUR / 2)
+    holiday = a_surge(-HOUR / 2, peak_sessions=0, priority=10)
+
+    assert report_surges([monday, holiday], NOW) is None
+
+
 def test_no_plan_is_no_block():
     """An empty block would read as if somebody had looked for plans in vain."""
     assert report_surges([], NOW) is None
