@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from voicefleet.api.labels import POOL, REVISION, TIER
+from voicefleet.api.labels import REVISION, TIER
 from voicefleet.api.media import RedisMode
 from voicefleet.api.reasons import ConditionType, Reason
 from voicefleet.api.status import ConditionStatus, VoiceFleetStatus
@@ -48,7 +48,7 @@ from voicefleet.core.media import (
 )
 from voicefleet.core.overview import Overview, Pool
 from voicefleet.core.servers import number_of
-from voicefleet.core.sizes import Bounds, bound_agents, bound_media, explain_size
+from voicefleet.core.sizes import Bounds, bound_agents, bound_media
 from voicefleet.core.speech import bound_speech, current_speech_size
 from voicefleet.core.status import (
     report_agents,
@@ -60,6 +60,7 @@ from voicefleet.core.status import (
     summarise,
 )
 from voicefleet.core.surge_report import report_surges
+from voicefleet.core.tier_sizes import size_evaluation, size_media, size_speech
 from voicefleet.core.wording import count_of, format_selector
 from voicefleet.manifests import Manifest, ObjectKey, key_of
 from voicefleet.model.decision import Decision
@@ -107,9 +108,9 @@ def plan_fleet(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
         plan_secrets(fleet, observed),
         plan_static_children(fleet, observed, static),
         plan_media(fleet, observed, now),
-        plan_speech(fleet, observed),
+        plan_speech(fleet, observed, now),
         plan_agents(fleet, observed, now),
-        plan_evaluation(fleet, observed),
+        plan_evaluation(fleet, observed, now),
         plan_leftovers(fleet, observed, static),
     )
 
@@ -148,10 +149,9 @@ def plan_media(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
     settled = _settle_servers(fleet, observed)
     servers = _view_servers(fleet, observed, now)
     current = current_media_size(fleet.status, servers)
-    bounds = bound_media(fleet.spec.media)
-    wanted = bounds.clamp(current)
+    sizing, memory = size_media(fleet, observed, servers, now)
     last_number = find_last_number(fleet.status, observed)
-    decision = decide_media(servers, wanted, last_number=last_number, now=now)
+    decision = decide_media(servers, sizing.wanted, last_number=last_number, now=now)
     leaving = {step.key for step in decision.deletions}
     kept = [
         _keep(fleet, observed, settled[server.child.key])
@@ -171,7 +171,9 @@ def plan_media(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
         for number in decision.create
     ]
     return join_plans(
-        _size(Tier.MEDIA, current, wanted, bounds),
+        _resize(Tier.MEDIA, current, sizing, bound_media(fleet.spec.media)),
+        Plan(decisions=explain_advice(sizing, fleet.status.media.sizing, Tier.MEDIA)),
+        _remember(observed, "media", memory),
         Plan(decision.claims),
         *(_keep_file(fleet, observed, file, servers) for file in files.values()),
         *kept,
@@ -181,16 +183,22 @@ def plan_media(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
     )
 
 
-def plan_speech(fleet: Fleet, observed: Observed) -> Plan:
+def plan_speech(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
     """Keep one Deployment per speech pool."""
     plans = []
+    parts: dict[str, Any] = {}
     for pool in fleet.spec.speech:
         live = _find_deployment(fleet, observed, speech_name(fleet, pool.name))
         manifest = settle_speech(fleet, pool, live)
+        sizing, parts[pool.name] = size_speech(fleet, observed, pool, live, now=now)
         current = current_speech_size(pool, fleet.status, live)
-        bounds = bound_speech(pool)
-        plans.append(_plan_deployment(fleet, observed, manifest, current=current, bounds=bounds))
-    return join_plans(*plans)
+        told = next((each.sizing for each in fleet.status.speech if each.name == pool.name), None)
+        plans += [
+            _resize(Tier.SPEECH, current, sizing, bound_speech(pool), pool=pool.name),
+            Plan(decisions=explain_advice(sizing, told, Tier.SPEECH)),
+            _plan_deployment(fleet, observed, manifest, sizing.wanted),
+        ]
+    return join_plans(*plans, _remember(observed, "speech", parts))
 
 
 def plan_agents(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
@@ -210,7 +218,7 @@ def plan_agents(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
     )
 
 
-def plan_evaluation(fleet: Fleet, observed: Observed) -> Plan:
+def plan_evaluation(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
     """Keep the evaluators' Deployment, if the fleet has evaluators."""
     spec = fleet.spec.evaluation
     if spec is None:
@@ -218,8 +226,14 @@ def plan_evaluation(fleet: Fleet, observed: Observed) -> Plan:
     live = _find_deployment(fleet, observed, evaluation_name(fleet))
     manifest = settle_evaluation(fleet, spec, live)
     current = current_evaluation_size(fleet.status, live)
-    bounds = bound_evaluation(spec)
-    return _plan_deployment(fleet, observed, manifest, current=current, bounds=bounds)
+    sizing, memory = size_evaluation(fleet, spec, observed, live, now=now)
+    told = None if fleet.status.evaluation is None else fleet.status.evaluation.sizing
+    return join_plans(
+        _resize(Tier.EVALUATION, current, sizing, bound_evaluation(spec)),
+        Plan(decisions=explain_advice(sizing, told, Tier.EVALUATION)),
+        _remember(observed, "evaluation", memory),
+        _plan_deployment(fleet, observed, manifest, sizing.wanted),
+    )
 
 
 def plan_leftovers(fleet: Fleet, observed: Observed, static: tuple[Manifest, ...]) -> Plan:
@@ -330,22 +344,13 @@ def _plan_newest_agents(
     return Plan(plan.steps, (news,))
 
 
-def _plan_deployment(
-    fleet: Fleet, observed: Observed, manifest: Manifest, *, current: int, bounds: Bounds
-) -> Plan:
+def _plan_deployment(fleet: Fleet, observed: Observed, manifest: Manifest, wanted: int) -> Plan:
     """Keep one scaled Deployment: its count first, because a template write leaves it out."""
-    labels = manifest["metadata"]["labels"]
-    tier = Tier(labels[TIER])
-    wanted = bounds.clamp(current)
-    size = _size(tier, current, wanted, bounds, pool=labels.get(POOL, ""))
+    tier = Tier(manifest["metadata"]["labels"][TIER])
     live = find_child(observed, key_of(manifest), fleet.uid)
     if live is None:
-        return join_plans(size, _keep(fleet, observed, with_replicas(manifest, wanted)))
-    return join_plans(
-        size,
-        hold_replicas(live, wanted, tier),
-        _keep(fleet, observed, manifest),
-    )
+        return _keep(fleet, observed, with_replicas(manifest, wanted))
+    return join_plans(hold_replicas(live, wanted, tier), _keep(fleet, observed, manifest))
 
 
 def _empty_evaluation(fleet: Fleet, observed: Observed) -> Plan:
@@ -383,11 +388,6 @@ def _repair(fleet: Fleet, children: Iterable[Child]) -> Plan:
     owner = owner_reference(fleet)
     steps = (repair_metadata(child, owner) for child in children)
     return Plan(tuple(step for step in steps if step is not None))
-
-
-def _size(tier: Tier, current: int, wanted: int, bounds: Bounds, *, pool: str = "") -> Plan:
-    decision = explain_size(tier, current, wanted, bounds, pool=pool)
-    return Plan() if decision is None else Plan(decisions=(decision,))
 
 
 def _resize(tier: Tier, current: int, sizing: Sizing, bounds: Bounds, *, pool: str = "") -> Plan:
@@ -445,10 +445,10 @@ def _overview(fleet: Fleet, observed: Observed, outcome: Outcome, now: datetime)
         agents_revision=revision_in(_settle_agents(fleet, observed)),
         agents_selector=format_selector(tier_selector(fleet, Tier.AGENTS)),
         servers=servers,
-        media_wanted=bound_media(fleet.spec.media).clamp(current_media_size(fleet.status, servers)),
+        media=size_media(fleet, observed, servers, now)[0],
         media_revision=media_revision(fleet),
         last_server=find_last_number(fleet.status, observed, created=outcome.created),
-        pools=_overview_pools(fleet, observed),
+        pools=_overview_pools(fleet, observed, now),
     )
 
 
@@ -464,20 +464,19 @@ def _size_agents(fleet: Fleet, observed: Observed, rollout: Rollout, now: dateti
     return as_advice(sizing, kept, because="spec.paused is true")
 
 
-def _overview_pools(fleet: Fleet, observed: Observed) -> tuple[Pool, ...]:
+def _overview_pools(fleet: Fleet, observed: Observed, now: datetime) -> tuple[Pool, ...]:
     pools = []
     if fleet.spec.media.redis.mode is RedisMode.EMBEDDED:
         live = _find_deployment(fleet, observed, redis_name(fleet))
         pools.append(Pool(Tier.REDIS, "redis", 1, live))
     for spec in fleet.spec.speech:
         live = _find_deployment(fleet, observed, speech_name(fleet, spec.name))
-        wanted = bound_speech(spec).clamp(current_speech_size(spec, fleet.status, live))
-        pools.append(Pool(Tier.SPEECH, f"speech {spec.name}", wanted, live))
+        sizing, _ = size_speech(fleet, observed, spec, live, now=now)
+        pools.append(Pool(Tier.SPEECH, f"speech {spec.name}", sizing.wanted, live, sizing))
     if fleet.spec.evaluation is not None:
         live = _find_deployment(fleet, observed, evaluation_name(fleet))
-        bounds = bound_evaluation(fleet.spec.evaluation)
-        wanted = bounds.clamp(current_evaluation_size(fleet.status, live))
-        pools.append(Pool(Tier.EVALUATION, "evaluation", 0 if fleet.is_deleting else wanted, live))
+        sizing, _ = size_evaluation(fleet, fleet.spec.evaluation, observed, live, now=now)
+        pools.append(Pool(Tier.EVALUATION, "evaluation", sizing.wanted, live, sizing))
     return tuple(pools)
 
 

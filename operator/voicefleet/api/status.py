@@ -167,6 +167,8 @@ class TierStatus(ApiModel):
     """Pods that should exist."""
     ready_replicas: Count = 0
     """Pods that are ready."""
+    sizing: SizingStatus | None = None
+    """How the number of pods came about."""
 
 
 class SpeechStatus(TierStatus):

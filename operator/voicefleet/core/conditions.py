@@ -11,6 +11,7 @@ from voicefleet.api.reasons import ConditionType, Reason
 from voicefleet.api.scaling import ScalingMode
 from voicefleet.api.status import Condition, ConditionStatus
 from voicefleet.core.capacity import Trouble, find_troubles
+from voicefleet.core.evaluation_condition import find_evaluation
 from voicefleet.core.finding import Finding
 from voicefleet.core.overview import Overview
 from voicefleet.core.signal_conditions import find_latency, find_signals
@@ -46,6 +47,7 @@ def report_conditions(view: Overview) -> tuple[Condition, ...]:
         find_grace(view),
         find_signals(view),
         find_latency(view),
+        find_evaluation(view),
     )
     return tuple(_condition(view, finding) for finding in findings if finding is not None)
 

@@ -61,12 +61,14 @@ def explain_resize(
     return Decision(tier, current, sizing.wanted, sizing.reason, sizing.because)
 
 
-def explain_advice(sizing: Sizing, told: SizingStatus | None) -> tuple[Decision, ...]:
+def explain_advice(
+    sizing: Sizing, told: SizingStatus | None, tier: Tier = Tier.AGENTS
+) -> tuple[Decision, ...]:
     """Return the decision to tell of a recommended size, if status has another one."""
     advised = sizing.recommended
     if advised is None or (told is not None and told.wanted == advised):
         return ()
-    news = Decision(Tier.AGENTS, sizing.wanted, advised, Reason.RECOMMENDED, sizing.because)
+    news = Decision(tier, sizing.wanted, advised, Reason.RECOMMENDED, sizing.because)
     return (news,)
 
 

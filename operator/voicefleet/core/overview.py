@@ -28,6 +28,8 @@ class Pool:
     """How sentences call it, for example `speech tts`."""
     wanted: int
     live: Child | None
+    sizing: Sizing | None = None
+    """How the wanted number came about; None where it never changes."""
 
     @property
     def replicas(self) -> int:
@@ -72,7 +74,8 @@ class Overview:
     agents_revision: str
     agents_selector: str
     servers: Servers
-    media_wanted: int
+    media: Sizing
+    """How many media servers there should be, and why."""
     media_revision: str
     last_server: int
     pools: tuple[Pool, ...]
@@ -83,6 +86,11 @@ class Overview:
     def agents_wanted(self) -> int:
         """Workers that should take new sessions."""
         return self.agents.wanted
+
+    @property
+    def media_wanted(self) -> int:
+        """Media servers that there should be."""
+        return self.media.wanted
 
     @property
     def workers(self) -> tuple[Worker, ...]:

@@ -133,6 +133,7 @@ def report_media(view: Overview) -> MediaStatus:
         last_server=view.last_server,
         revision=view.media_revision,
         public_url=view.fleet.spec.media.public_url,
+        sizing=report_sizing(view.media),
     )
 
 
@@ -145,6 +146,7 @@ def report_speech(view: Overview) -> tuple[SpeechStatus, ...]:
             replicas=pool.replicas,
             desired_replicas=pool.wanted,
             ready_replicas=pool.ready,
+            sizing=_report_pool_sizing(pool),
         )
         for spec, pool in zip(view.fleet.spec.speech, pools, strict=True)
     )
@@ -156,8 +158,15 @@ def report_evaluation(view: Overview) -> EvaluationStatus | None:
     if pool is None:
         return None
     return EvaluationStatus(
-        replicas=pool.replicas, desired_replicas=pool.wanted, ready_replicas=pool.ready
+        replicas=pool.replicas,
+        desired_replicas=pool.wanted,
+        ready_replicas=pool.ready,
+        sizing=_report_pool_sizing(pool),
     )
+
+
+def _report_pool_sizing(pool: Pool) -> SizingStatus | None:
+    return None if pool.sizing is None else report_sizing(pool.sizing)
 
 
 def report_draining(view: Overview) -> tuple[DrainingReplica, ...]:
