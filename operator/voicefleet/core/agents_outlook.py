@@ -73,7 +73,8 @@ def look_ahead(spec: VoiceFleetSpec, observed: Observed, now: datetime) -> Outlo
     lead = memory.starts.lead_seconds
     rate = memory.arrivals.rate_per_second(now) if began else demand.sessions / CALL_SECONDS
     measured = memory.arrivals.variance(now, lead)
-    recent = sum(now - timedelta(seconds=LINGER_SECONDS) <= start for start in began)
+    lately = now - timedelta(seconds=LINGER_SECONDS)
+    recent = sum(start >= lately for start in began)
     peak = memory.concurrency.peak(at - LINGER_SECONDS) or 0
     return Outlook(
         demand=demand,

@@ -15,6 +15,7 @@ grant nothing. Called by `planning`.
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from voicefleet.api.labels import MADE_AS, MADE_FROM, REVISION
@@ -24,6 +25,9 @@ from voicefleet.model.observed import Child
 from voicefleet.render.labels import Labels
 from voicefleet.render.objects import build_child
 from voicefleet.render.words import fleet_of_words
+
+RECORDS_KEPT = 256
+"""Records that are not read again in the next cycle: some 10 kB each, read a dozen times."""
 
 Render = Callable[[Fleet], Manifest]
 """How this operator renders one workload of a fleet."""
@@ -82,8 +86,8 @@ def read_making(manifest: Manifest) -> Making | None:
     """
     annotations = manifest["metadata"].get("annotations") or {}
     try:
-        words = json.loads(annotations[MADE_FROM])
-        made = json.loads(annotations[MADE_AS])
+        words = _read(annotations[MADE_FROM])
+        made = _read(annotations[MADE_AS])
         file = made.get("file", "")
         making = Making(words, made["selector"], made["template"], file)
         selected = making.selector["matchLabels"].items()
@@ -199,6 +203,12 @@ def carries(live: Child, revision: str) -> bool:
 def _age(child: Child) -> tuple[str, str]:
     metadata: Mapping[str, Any] = child.manifest["metadata"]
     return str(metadata.get("creationTimestamp", "")), child.key.name
+
+
+@lru_cache(maxsize=RECORDS_KEPT)
+def _read(record: str) -> Any:
+    """Return what a record says; nobody writes to it, so cycles may share it."""
+    return json.loads(record)
 
 
 def _write(value: Manifest) -> str:

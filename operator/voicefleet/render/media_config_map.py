@@ -30,6 +30,7 @@ def keep_media_config_map(fleet: Fleet, server: Manifest) -> Manifest:
     return _config_map(fleet, making.revision, making.file)
 
 
+@rendered_once
 def _config_map(fleet: Fleet, revision: str, text: str) -> Manifest:
     return build_child(
         fleet,
