@@ -78,6 +78,7 @@ ROWS = (
     Row("restart writes", "writes of an idle restart", "", 0, "caches come first"),
     Row("restart", "start, all fleets changed", "s", 60, "at 1,000 fleets"),
     Row("restart memory", "memory after that, highest", "MB", math.inf, ""),
+    Row("ended", "times it ended by itself", "", 0, "a lost Lease is a restart"),
 )
 """Every figure; the bars are those of the sizes named beside them."""
 
@@ -85,6 +86,11 @@ ROWS = (
 def measure_scale() -> Iterator[Figure]:
     """Yield the figures at the small size that `make bench` runs."""
     yield from compare(ScaleSize(), with_baseline=True)
+
+
+def measure_crowd() -> Iterator[Figure]:
+    """Yield the figures of one fleet that is as large as 50 others."""
+    yield from compare(ScaleSize(fleets=1, pods=1000), with_baseline=False)
 
 
 def compare(size: ScaleSize, *, with_baseline: bool) -> Iterator[Figure]:
@@ -107,7 +113,7 @@ def measure(size: ScaleSize, *, is_baseline: bool) -> dict[str, float]:
             say(f"{who}: {part.__name__}")
             found |= part(bed)
             say(f"{who}: {', '.join(f'{name} {value:.2f}' for name, value in found.items())}")
-        return found
+        return found | {"ended": bed.restarts}
 
 
 def measure_build(bed: Bed) -> dict[str, float]:
@@ -157,10 +163,10 @@ def measure_decisions(bed: Bed) -> dict[str, float]:
     background = bed.requests.read().total() / QUIET_SAMPLE_SECONDS
     before = read_cycles(bed.operator.metrics())
     began, took = time.monotonic(), []
-    for number in range(min(size.decisions, size.fleets)):
+    for number in range(size.decisions):
         asked = time.monotonic()
-        bed.grow_fleet(number)
-        bed.await_growth(number)
+        bed.grow_fleet(number % size.fleets)
+        bed.await_growth(number % size.fleets)
         took.append((time.monotonic() - asked) * 1000)
     time.sleep(SETTLE_SECONDS)
     seen = bed.requests.read()

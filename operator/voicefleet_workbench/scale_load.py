@@ -39,7 +39,7 @@ class ScaleSize:
     pods: int = 20
     """Pods of each fleet, over all tiers."""
     decisions: int = 20
-    """Fleets whose bounds are changed one after the other, to measure a decision."""
+    """Changes of a fleet's bounds, one after the other over the fleets, to measure a decision."""
     idle_seconds: float = 15.0
     """How long nothing happens while CPU is measured."""
 
