@@ -67,6 +67,8 @@ def _translate(raw: Mapping[str, Any], definitions: Mapping[str, Any]) -> Schema
         }
     if isinstance(node.get("additionalProperties"), Mapping):
         schema["additionalProperties"] = _translate(node["additionalProperties"], definitions)
+        # Merged key by key, a map whose last key goes would become null, which is no map.
+        schema["x-kubernetes-map-type"] = "atomic"
     if "items" in node:
         schema |= _list_of(node["items"], definitions)
     schema |= _default(node, schema)

@@ -109,6 +109,14 @@ def test_every_list_says_how_it_is_merged(fields: dict[str, Schema]):
     assert silent == []
 
 
+def test_every_map_is_replaced_as_a_whole(fields: dict[str, Schema]):
+    """Merged key by key, a map that loses its last key is refused: the status stood still."""
+    maps = {path: field for path, field in fields.items() if "additionalProperties" in field}
+
+    assert "status.agents.sizing.invalid" in maps
+    assert {field["x-kubernetes-map-type"] for field in maps.values()} == {"atomic"}
+
+
 def test_no_pattern_is_left_to_the_servers_own_message(fields: dict[str, Schema]):
     """The server would repeat a regular expression, which helps nobody at night."""
     assert [path for path, field in fields.items() if "pattern" in field] == []
@@ -153,7 +161,7 @@ def test_the_first_columns_answer_the_first_questions():
     columns = crd_manifest()["spec"]["versions"][0]["additionalPrinterColumns"]
 
     assert [column["name"].upper() for column in columns if "priority" not in column] == [
-        "READY", "SESSIONS", "AGENTS", "MEDIA", "AGE",
+        "READY", "SESSIONS", "P95", "TARGET", "AGENTS", "MEDIA", "AGE",
     ]  # fmt: skip
 
 
