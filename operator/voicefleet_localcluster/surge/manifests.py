@@ -59,7 +59,7 @@ def campus_day(now: datetime) -> Manifest:
     """
     opens = now + timedelta(seconds=chapter_begins("the campus opens its doors"))
     closes = now + timedelta(seconds=chapter_begins("everybody goes home"))
-    ramp, leave = CHAPTERS[1], CHAPTERS[-1]
+    ramp, leave = CHAPTERS[1], CHAPTERS[-2]
     window = {
         "name": "campus-day",
         "once": {"startTime": _iso(opens), "endTime": _iso(closes)},

@@ -55,7 +55,7 @@ class Screen:
             self._live.update(self._render(seconds, moment, seen))
         elif seconds - self._logged_at >= LOG_SECONDS:
             self._logged_at = seconds
-            self.console.print(render_line(seconds, moment, seen), highlight=False)
+            self.console.print(render_line(seconds, moment, seen), highlight=False, soft_wrap=True)
 
     def _render(self, seconds: float, moment: Moment, seen: Look) -> Panel:
         title = f" {clock_at(seconds)}  {moment.chapter.title} "

@@ -2,7 +2,7 @@
 
 A morning with 40 people in their interviews, then a campus opens its doors and there are 500
 within twelve minutes; at the height of it the metrics provider is away for four minutes; then
-everybody goes home.
+everybody goes home, and a quiet afternoon shows whose workers were taken away too early.
 """
 
 import math
@@ -40,6 +40,7 @@ CHAPTERS: Final = (
     Chapter("the metrics provider is away", 20, 500, 500, metrics_away=True),
     Chapter("the rush goes on", 15, 500, 500),
     Chapter("everybody goes home", 60, 500, 40),
+    Chapter("a quiet afternoon", 45, 40, 40),
 )
 LENGTH_SECONDS: Final = sum(chapter.seconds for chapter in CHAPTERS)
 
