@@ -1,6 +1,4 @@
-"""Every word that explains something: types of conditions, and reasons.
-
-Reasons stand in conditions, in Events and in decisions.
+"""Every word that explains something: reasons stand in conditions, in Events and in decisions.
 
 One table, so that a word means the same wherever it appears, and so that docs/reasons.md
 cannot be out of date. A reason never carries data; the number is in the message beside it.
@@ -9,80 +7,22 @@ cannot be out of date. A reason never carries data; the number is in the message
 from enum import StrEnum
 from typing import Self
 
+from voicefleet.api.places import ConditionType, Place
 
-class Place(StrEnum):
-    """Where a reason appears, in the order in which docs/reasons.md shows the places."""
-
-    READY = "Ready"
-    RECONCILING = "Reconciling"
-    STALLED = "Stalled"
-    CAPACITY_AVAILABLE = "CapacityAvailable"
-    SCALING_ACTIVE = "ScalingActive"
-    GRACE_SUFFICIENT = "GraceSufficient"
-    SIGNALS_FRESH = "SignalsFresh"
-    LATENCY_WITHIN_TARGET = "LatencyWithinTarget"
-    EVALUATION_KEEPING_UP = "EvaluationKeepingUp"
-    DECISION = "Decisions"
-
-
-class ConditionType(StrEnum):
-    """A condition of a fleet, with what `True` means."""
-
-    meaning: str
-
-    def __new__(cls, word: str, meaning: str) -> Self:
-        """Build a member that is its own word and carries its meaning."""
-        member = str.__new__(cls, word)
-        member._value_ = word
-        member.meaning = meaning
-        return member
-
-    READY = "Ready", "Every tier of the fleet has the ready replicas it should have."
-    RECONCILING = (
-        "Reconciling",
-        "The operator is still changing something. Present only while true.",
-    )
-    STALLED = (
-        "Stalled",
-        "Nothing goes on until somebody acts, as the message says. Present only while true.",
-    )
-    CAPACITY_AVAILABLE = (
-        "CapacityAvailable",
-        "Every pod that the fleet wants could be created, placed and started.",
-    )
-    SCALING_ACTIVE = (
-        "ScalingActive",
-        "The operator is free to choose the number of workers within the bounds.",
-    )
-    GRACE_SUFFICIENT = (
-        "GraceSufficient",
-        "Every worker may take as long to stop as the longest call lasts.",
-    )
-    SIGNALS_FRESH = (
-        "SignalsFresh",
-        "Everything that the number of workers is decided on is known.",
-    )
-    LATENCY_WITHIN_TARGET = (
-        "LatencyWithinTarget",
-        "Callers hear answers in time, and few turns fail. Only with a metrics provider.",
-    )
-    EVALUATION_KEEPING_UP = (
-        "EvaluationKeepingUp",
-        "What waits to be evaluated can be done in time. Only on fleets with evaluation.",
-    )
+__all__ = ["ConditionType", "Place", "Reason"]
 
 
 class Reason(StrEnum):
     """Why a condition, an Event or a decision is what it is.
 
-    Each row: the word, the place where it appears, what it means, what to do.
+    Each row: the word, the place where it appears, what it means, what to do if anything.
     """
 
     place: Place
     meaning: str
     next_step: str
 
-    def __new__(cls, word: str, place: Place, meaning: str, next_step: str) -> Self:
+    def __new__(cls, word: str, place: Place, meaning: str, next_step: str = "Nothing.") -> Self:
         """Build a member that is its own word and carries its row of the table."""
         member = str.__new__(cls, word)
         member._value_ = word
@@ -95,7 +35,6 @@ class Reason(StrEnum):
         "AllTiersReady",
         Place.READY,
         "Every tier has all the ready replicas it should have.",
-        "Nothing.",
     )
     AGENTS_NOT_READY = (
         "AgentsNotReady",
@@ -197,7 +136,6 @@ class Reason(StrEnum):
         "CapacityReady",
         Place.CAPACITY_AVAILABLE,
         "No pod of the fleet is refused, unplaced or failing to start.",
-        "Nothing.",
     )
     POD_SECURITY_REJECTED = (
         "PodSecurityRejected",
@@ -245,7 +183,6 @@ class Reason(StrEnum):
         "WithinBounds",
         Place.SCALING_ACTIVE,
         "The number of workers is free between `minReplicas` and `maxReplicas`.",
-        "Nothing.",
     )
     PINNED_BY_HAND = (
         "PinnedByHand",
@@ -263,7 +200,6 @@ class Reason(StrEnum):
         "GraceCoversLongestCall",
         Place.GRACE_SUFFICIENT,
         "Every worker may take the longest call and a margin to stop.",
-        "Nothing.",
     )
     GRACE_TOO_SHORT = (
         "GraceTooShort",
@@ -281,7 +217,6 @@ class Reason(StrEnum):
         "BelowMinimum",
         Place.DECISION,
         "A tier had fewer replicas than `minReplicas`.",
-        "Nothing.",
     )
     ABOVE_MAXIMUM = (
         "AboveMaximum",
@@ -293,7 +228,6 @@ class Reason(StrEnum):
         "FloorRaised",
         Place.DECISION,
         "`spec.agents.floorReplicas` asks for more workers than there were.",
-        "Nothing.",
     )
     NEW_REVISION = (
         "NewRevision",
@@ -317,31 +251,26 @@ class Reason(StrEnum):
         "WorkerCordoned",
         Place.DECISION,
         "A worker takes no new calls; the ones it has go on.",
-        "Nothing.",
     )
     WORKER_UNCORDONED = (
         "WorkerUncordoned",
         Place.DECISION,
         "A cordoned worker takes calls again, because it is needed.",
-        "Nothing.",
     )
     WORKER_DRAINED = (
         "WorkerDrained",
         Place.DECISION,
         "A cordoned worker reported no session twice and was removed.",
-        "Nothing.",
     )
     SERVER_DRAINED = (
         "ServerDrained",
         Place.DECISION,
         "A surplus media server reported no room twice and was removed.",
-        "Nothing.",
     )
     FLEET_DELETED = (
         "FleetDeleted",
         Place.DECISION,
         "The fleet was deleted: its last call has ended, or its policy is Now.",
-        "Nothing.",
     )
     HELD = (
         "Held",
@@ -353,7 +282,6 @@ class Reason(StrEnum):
         "DeadlinesMet",
         Place.EVALUATION_KEEPING_UP,
         "Within `spec.evaluation.maxReplicas`, every waiting evaluation can be done in time.",
-        "Nothing.",
     )
     DEADLINES_AT_RISK = (
         "DeadlinesAtRisk",
@@ -371,67 +299,56 @@ class Reason(StrEnum):
         "Connections",
         Place.DECISION,
         "The connections of all calls together ask for this many media servers.",
-        "Nothing.",
     )
     SPARE_SERVERS = (
         "SpareServers",
         Place.DECISION,
         "Beside the media servers that the connections need stand `spec.media.spareServers` more.",
-        "Nothing.",
     )
     GPU_BUSY = (
         "GPUBusy",
         Place.DECISION,
         "A speech pool's GPUs are busy for minutes, and requests wait or its stage is slow.",
-        "Nothing.",
     )
     GPU_IDLE = (
         "GPUIdle",
         Place.DECISION,
         "One replica less of a speech pool would still be far from busy.",
-        "Nothing.",
     )
     REQUESTS_WAITING = (
         "RequestsWaiting",
         Place.DECISION,
         "A speech pool has more requests in flight than its replicas serve at once.",
-        "Nothing.",
     )
     STAGE_SLOW = (
         "StageSlow",
         Place.DECISION,
         "A speech pool's stage is over its latency budget while the pool is in use.",
-        "Nothing.",
     )
     STEADY = (
         "Steady",
         Place.DECISION,
         "Nothing asks for another number of replicas.",
-        "Nothing.",
     )
     POOL_IN_USE = (
         "PoolInUse",
         Place.DECISION,
         "A speech pool that may stand empty is needed, because there are calls.",
-        "Nothing.",
     )
     DEADLINES = (
         "Deadlines",
         Place.DECISION,
         "The deadlines of what waits to be evaluated ask for this many evaluators.",
-        "Nothing.",
     )
     OFF_PEAK = (
         "OffPeak",
         Place.DECISION,
         "An off-peak window is open, and evaluators work through everything that waits.",
-        "Nothing.",
     )
     EVALUATIONS_IN_FLIGHT = (
         "EvaluationsInFlight",
         Place.DECISION,
         "Evaluators are working, or have been until a moment ago, so they stay.",
-        "Nothing.",
     )
     RECOMMENDING = (
         "Recommending",
@@ -449,7 +366,6 @@ class Reason(StrEnum):
         "SignalsKnown",
         Place.SIGNALS_FRESH,
         "Workers tell their sessions, and the metrics provider, if there is one, answers.",
-        "Nothing.",
     )
     WORKERS_SILENT = (
         "WorkersSilent",
@@ -467,7 +383,6 @@ class Reason(StrEnum):
         "AnswersFast",
         Place.LATENCY_WITHIN_TARGET,
         "The P95 of answers is within `spec.scaling.targetTTFBMilliseconds`.",
-        "Nothing.",
     )
     ANSWERS_UNKNOWN = (
         "AnswersUnknown",
@@ -515,7 +430,6 @@ class Reason(StrEnum):
         "DemandRose",
         Place.DECISION,
         "The sessions that run, and room for those that come meanwhile, ask for more workers.",
-        "Nothing.",
     )
     DEMAND_FELL = (
         "DemandFell",
@@ -527,19 +441,16 @@ class Reason(StrEnum):
         "DemandForecast",
         Place.DECISION,
         "More sessions are expected by the time that a new worker is ready.",
-        "Nothing.",
     )
     SPARE_WORKERS = (
         "SpareWorkers",
         Place.DECISION,
         "Beside the workers that the sessions need stands one more, in case one is lost.",
-        "Nothing.",
     )
     SURGE_AHEAD = (
         "SurgeAhead",
         Place.DECISION,
         "A SurgePlan or a booking announces demand, and workers are started a lead time early.",
-        "Nothing.",
     )
     LATENCY_GUARD = (
         "LatencyGuard",
