@@ -81,7 +81,11 @@ def render_scale_fleet(size: ScaleSize, number: int) -> Manifest:
         spec["media"]["minReplicas"] = 1
         spec["media"]["redis"] = {"mode": "External", "address": "redis.example:6379"}
     else:
-        spec["evaluation"] |= {"minReplicas": size.evaluators, "spot": "Never"}
+        spec["evaluation"] |= {
+            "minReplicas": size.evaluators,
+            "maxReplicas": size.evaluators + 10,
+            "spot": "Never",
+        }
     parts = [spec["agents"], spec["media"], *spec.get("speech", ()), spec.get("evaluation", {})]
     for part in parts:
         for field in WIDE_OPEN:

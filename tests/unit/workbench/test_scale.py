@@ -25,6 +25,8 @@ from voicefleet_workbench.scale_probe import (
 )
 
 USER = "system:serviceaccount:voicefleet-system:voicefleet"
+WORKERS_MAX = 1000
+"""What a manifest may ask for at most."""
 METRICS = f"""
 {CYCLE_METRIC}_bucket{{result="quiet",le="0.1"}} 80.0
 {CYCLE_METRIC}_bucket{{result="quiet",le="0.5"}} 90.0
@@ -47,7 +49,7 @@ def an_audit_line(verb: str, *, user: str = USER, code: int = 200, resource: str
     return json.dumps(event, separators=(",", ":")) + "\n"
 
 
-@pytest.mark.parametrize("pods", [2, 8, 10, 50])
+@pytest.mark.parametrize("pods", [2, 8, 10, 50, 1000])
 def test_a_fleet_of_the_load_has_as_many_pods_as_asked_for(pods: int):
     """A figure "at 10,000 pods" must not be one at 9,000."""
     spec = parse_fleet(render_scale_fleet(ScaleSize(pods=pods), 1)).spec
@@ -55,6 +57,8 @@ def test_a_fleet_of_the_load_has_as_many_pods_as_asked_for(pods: int):
     redis = spec.media.redis.mode == "Embedded"
     speech = sum(pool.min_replicas for pool in spec.speech)
     evaluators = spec.evaluation.min_replicas if spec.evaluation else 0
+    assert spec.agents.min_replicas <= spec.agents.max_replicas <= WORKERS_MAX
+    assert evaluators <= (spec.evaluation.max_replicas if spec.evaluation else 0)
     assert spec.agents.min_replicas + spec.media.min_replicas + redis + speech + evaluators == pods
 
 
