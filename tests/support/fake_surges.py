@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from voicefleet.adapters.surges import announce
-from voicefleet.api.surgeplan import SurgePlanStatus
+from voicefleet.adapters.surges import announce, missing_bookings
+from voicefleet.api.surgeplan import SurgePlanSpec, SurgePlanStatus
 from voicefleet.core.bookings import read_bookings
 from voicefleet.core.surge_windows import HORIZON, find_zone, resolve_surges
 from voicefleet.manifests import Manifest, ObjectKey
@@ -32,13 +32,13 @@ class FakeSurgePlans:
             self._tell(key, plan)
 
     def store(self, body: Mapping[str, Any], bookings: str | None = None) -> None:
-        """Keep a plan, with what its file of bookings says."""
+        """Keep a plan, with what its file of bookings says; None where there is no such file."""
         metadata = body["metadata"]
         key = ObjectKey("SurgePlan", metadata["namespace"], metadata["name"])
         plan = announce(key, body)
         before = self._plans.get(key)
-        if bookings is not None and plan.spec is not None:
-            plan = replace(plan, bookings=read_bookings(bookings, find_zone(plan.spec.time_zone)))
+        if plan.spec is not None and plan.spec.bookings is not None:
+            plan = replace(plan, bookings=_read(plan.spec, bookings))
         self._plans[key] = plan
         if before is not None:
             self._wake(before.fleet)
@@ -95,3 +95,9 @@ class FakeSurgePlans:
             after=now - HORIZON,
             before=now + HORIZON,
         )
+
+
+def _read(spec: SurgePlanSpec, bookings: str | None) -> Bookings:
+    if bookings is None or spec.bookings is None:
+        return missing_bookings("ConfigMap")
+    return read_bookings(bookings, find_zone(spec.time_zone))

@@ -171,17 +171,19 @@ class SurgePlans:
         source = plan.spec.bookings
         call = Call("get", CONFIG_MAP, key.namespace, source.config_map_name)
         try:
-            text = (await self._session.request(call)).get("data", {}).get(source.key)
+            config_map = await self._session.request(call)
         except NotFoundError:
-            self._note_bookings(key, plan, _missing(f"ConfigMap/{source.config_map_name}"))
+            missing = missing_bookings(f"ConfigMap/{source.config_map_name}")
+            self._note_bookings(key, plan, missing)
         except VoiceFleetError as error:
             # Not knowing is no reason to forget what people have booked.
             logger.debug("%s in namespace %s: %s", key, key.namespace, error)
             self._note_bookings(key, plan, plan.bookings or _unread(str(error)))
         else:
             place = f"key {source.key} of ConfigMap/{source.config_map_name}"
+            text = (config_map.get("data") or {}).get(source.key)
             zone = find_zone(plan.spec.time_zone)
-            read = _missing(place) if text is None else read_bookings(text, zone)
+            read = missing_bookings(place) if text is None else read_bookings(text, zone)
             self._note_bookings(key, plan, read)
 
     def _note_bookings(self, key: ObjectKey, plan: Announcement, read: Bookings) -> None:
@@ -259,7 +261,8 @@ def announce(key: ObjectKey, body: Mapping[str, Any]) -> Announcement:
     return made
 
 
-def _missing(what: str) -> Bookings:
+def missing_bookings(what: str) -> Bookings:
+    """Return what is known where a ConfigMap, or its key, does not exist."""
     return _unread(f"{what} does not exist; create it, or take `spec.bookings` away")
 
 

@@ -58,5 +58,15 @@ CHILDREN = (
 
 BY_KIND = {
     resource.kind: resource
-    for resource in (*CHILDREN, FLEET, SURGE_PLAN, POD, SECRET, NAMESPACE, LEASE, EVENT)
+    for resource in (
+        *CHILDREN,
+        FLEET,
+        SURGE_PLAN,
+        POD,
+        SECRET,
+        NAMESPACE,
+        LEASE,
+        EVENT,
+        RESOURCE_QUOTA,
+    )
 }
