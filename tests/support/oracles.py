@@ -48,6 +48,8 @@ DERIVED: Final = frozenset(
     }
 )
 """Annotations and labels that follow from contents which are compared themselves."""
+MEMORY: Final = "-memory"
+"""End of the name of what keeps when things happened, which no two lives have in common."""
 OURS_IN_METADATA: Final = ("labels", "annotations", "finalizers")
 CONTENTS: Final = ("spec", "data", "immutable", "type")
 
@@ -155,7 +157,7 @@ def _content(item: Manifest) -> Manifest:
         name: _without(metadata[name], DERIVED) for name in OURS_IN_METADATA if metadata.get(name)
     }
     owners = [f"{owner['kind']}/{owner['name']}" for owner in metadata.get("ownerReferences", ())]
-    if item["kind"] == "Secret":
+    if item["kind"] == "Secret" or metadata["name"].endswith(MEMORY):
         return {**kept, "owners": owners, "keys": sorted(item.get("data", {}))}
     content = {name: item[name] for name in CONTENTS if name in item}
     return {**kept, "owners": owners, **_without(content, CHOSEN_BY_SERVER | DERIVED)}

@@ -21,8 +21,8 @@ from support.histories import (
 )
 from support.lives_in_memory import judge, written_after_lease_loss
 
-SEEDS = int(os.environ.get("VOICEFLEET_MEMORY_SEEDS", "12"))
-IS_SOAK = SEEDS > 12
+SEEDS = int(os.environ.get("VOICEFLEET_MEMORY_SEEDS", "6"))
+IS_SOAK = SEEDS > 100
 QUICK_EVERY = 2
 """Writes between two crashes of one life; in a soak each life has one crash only."""
 PLAIN, EVERYTHING = COMBINATIONS[0], COMBINATIONS[-1]
@@ -78,12 +78,9 @@ async def test_a_crash_is_the_end_of_the_operator_and_not_of_the_fleet():
     assert verdict.writes > 5
 
 
-@pytest.mark.parametrize("scenario", [Scenario.CREATE, Scenario.SCALE])
-async def test_no_child_is_written_once_the_lease_is_lost(scenario: Scenario):
+@pytest.mark.parametrize("write", [2, 7, 12, 17])
+async def test_no_child_is_written_once_the_lease_is_lost(write: int):
     """Somebody else may lead by then; a plan in the middle of its steps has to stop."""
-    lives = await _judge([History(scenario, PLAIN)])
+    late = await written_after_lease_loss(History(Scenario.CREATE, PLAIN), at=write)
 
-    for write in range(1, lives[0].writes + 1, 3):
-        late = await written_after_lease_loss(History(scenario, PLAIN), at=write)
-
-        assert late == [], f"the Lease was lost after write {write}"
+    assert late == []
