@@ -7,6 +7,7 @@ leader knows as much as the old one did.
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,10 @@ BOOKINGS_SECONDS = 60.0
 
 LOOK_SECONDS = 1.0
 """Pause between two looks for files that are due; a new plan's file is read that soon."""
+
+LIST_SECONDS = 60.0
+"""How often all plans are listed. Who watches learns of no deletion that falls between two
+watches, and a plan that is gone must not keep its fleet large for ever."""
 
 AGAIN_SECONDS = 5.0
 """Pause before the plans are listed again that could not be listed at the start."""
@@ -68,16 +73,19 @@ class SurgePlans:
         self._due: dict[ObjectKey, float] = {}
         self._resolved: dict[ObjectKey, tuple[datetime, tuple[Surge, ...]]] = {}
         self._synced = asyncio.Event()
+        self._told = ""
 
     async def run(self) -> None:
-        """List every plan once, then read files of bookings for ever."""
-        for namespace in self._namespaces:
-            await self._list(namespace)
-        await self.read_due()
-        self._synced.set()
+        """List every plan, and read files of bookings, for ever."""
+        due_at, is_listed = -math.inf, False
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            if self._monotonic() >= due_at:
+                is_listed = await self.list_plans()
+                due_at = self._monotonic() + (LIST_SECONDS if is_listed else AGAIN_SECONDS)
             await self.read_due()
+            if is_listed:
+                self._synced.set()
+            await asyncio.sleep(LOOK_SECONDS)
 
     async def wait_synced(self) -> None:
         """Return once every plan and its bookings were looked at; before that, none means nothing.
@@ -89,8 +97,7 @@ class SurgePlans:
 
     def store(self, body: Mapping[str, Any]) -> None:
         """Keep a plan if it is news; wake it, and the fleets that it was and is about."""
-        metadata = body["metadata"]
-        key = ObjectKey(SURGE_PLAN.kind, metadata["namespace"], metadata["name"])
+        metadata, key = body["metadata"], _key_of(body)
         uid, version = str(metadata.get("uid", "")), version_of(dict(body))
         before, known = self._plans.get(key), self._versions.get(key)
         if known is not None and known[0] == uid and version <= known[1]:
@@ -196,27 +203,39 @@ class SurgePlans:
         self._wake(key)
         self._wake(current.fleet)
 
+    async def list_plans(self) -> bool:
+        """Store every plan and drop those that are gone; say whether the server answered."""
+        try:
+            for namespace in self._namespaces:
+                await self._list(namespace)
+        except RefusedError as error:
+            # No such kind, or no right to it: fleets can do without, and must not wait.
+            self._tell_once("SurgePlans cannot be listed and do not count", error)
+        except VoiceFleetError as error:
+            self._tell_once("SurgePlans cannot be listed yet, trying again", error)
+            return False
+        return True
+
     async def _list(self, namespace: str) -> None:
-        """Store every plan; a cluster without the kind has none."""
-        params = {"limit": PAGE_SIZE}
+        params, keys, version = {"limit": PAGE_SIZE}, set[ObjectKey](), 0
         while True:
-            try:
-                page = await self._session.request(
-                    Call("list", SURGE_PLAN, namespace, params=params)
-                )
-            except RefusedError as error:
-                # No such kind, or no right to it: fleets can do without, and must not wait.
-                logger.warning("SurgePlans cannot be listed and do not count: %s", error)
-                return
-            except VoiceFleetError as error:
-                logger.warning("SurgePlans cannot be listed yet, trying again: %s", error)
-                await asyncio.sleep(AGAIN_SECONDS)
-                continue
+            page = await self._session.request(Call("list", SURGE_PLAN, namespace, params=params))
             for body in page.get("items") or ():
+                keys.add(_key_of(body))
                 self.store(body)
+            version = version or version_of(page)
             if not (token := page["metadata"].get("continue")):
-                return
+                break
             params = {"limit": PAGE_SIZE, "continue": token}
+        for key in [key for key in self._plans if namespace in ("", key.namespace)]:
+            # What was written after the list was read is newer than it, and stays.
+            if key not in keys and self._versions[key][1] <= version:
+                self.forget(key)
+
+    def _tell_once(self, what: str, error: VoiceFleetError) -> None:
+        level = logging.DEBUG if what == self._told else logging.WARNING
+        self._told = what
+        logger.log(level, "%s: %s", what, error)
 
     async def read_quotas(self, namespace: str) -> Sequence[Manifest]:
         """Return the ResourceQuotas of a namespace, as stored."""
@@ -239,6 +258,11 @@ class SurgePlans:
             self.store(await self._session.request(call))
         except NotFoundError:
             self.forget(key)
+
+
+def _key_of(body: Mapping[str, Any]) -> ObjectKey:
+    # Members of a list do not say what they are.
+    return ObjectKey(SURGE_PLAN.kind, body["metadata"]["namespace"], body["metadata"]["name"])
 
 
 def announce(key: ObjectKey, body: Mapping[str, Any]) -> Announcement:

@@ -51,6 +51,13 @@ def a_file(*lines: str) -> Reply:
     return Reply(body={"data": {"bookings.csv": "\n".join(lines)}})
 
 
+def a_stored_plan(name: str, change: dict | None = None, *, version: int = 1) -> dict:
+    """Return a plan as a member of a list."""
+    body = a_surge_plan("hr", change, name=name)
+    body["metadata"] |= {"uid": name, "resourceVersion": str(version), "generation": 1}
+    return body
+
+
 async def on(
     *replies: Reply, act: Callable[[Bench, ScriptedApi], Awaitable[None]]
 ) -> tuple[Bench, ScriptedApi]:
@@ -222,11 +229,6 @@ async def test_without_the_kind_or_the_right_fleets_do_not_wait(status: int):
 async def test_every_page_of_plans_and_their_bookings_are_read_before_anything_is_decided():
     """A cycle before its plan would decide as if nobody had announced anything."""
 
-    def stored(name: str, change: dict | None = None) -> dict:
-        body = a_surge_plan("hr", change, name=name)
-        body["metadata"] |= {"uid": name, "resourceVersion": "1", "generation": 1}
-        return body
-
     async def start(bench: Bench, _: ScriptedApi) -> None:
         running = asyncio.create_task(bench.plans.run())
         async with asyncio.timeout(5):
@@ -234,14 +236,45 @@ async def test_every_page_of_plans_and_their_bookings_are_read_before_anything_i
         running.cancel()
 
     bench, api = await on(
-        Reply(body={"metadata": {"continue": "more"}, "items": [stored("one")]}),
-        Reply(body={"metadata": {}, "items": [stored("two", BOOKED)]}),
+        Reply(body={"metadata": {"continue": "more"}, "items": [a_stored_plan("one")]}),
+        Reply(body={"metadata": {}, "items": [a_stored_plan("two", BOOKED)]}),
         a_file("2026-11-23T09:00,600,3"),
         act=start,
     )
 
     assert [seen.query.get("continue") for seen in api.seen] == [None, "more", None]
     assert sorted(bench.sessions()) == [3, 500]
+
+
+async def test_a_deletion_that_no_watch_told_is_noticed_by_the_next_list():
+    """A plan that is gone must not keep its fleet large for ever."""
+
+    async def list_twice(bench: Bench, _: ScriptedApi) -> None:
+        bench.plans.store(a_stored_plan("gone", version=3))
+        bench.plans.store(a_stored_plan("new", version=9))
+        bench.woken.clear()
+        await bench.plans.list_plans()
+
+    listed = {"metadata": {"resourceVersion": "5"}, "items": [a_stored_plan("kept", version=4)]}
+    bench, _ = await on(Reply(body=listed), act=list_twice)
+
+    assert sorted(key.name for key in bench.plans.about(FLEET)) == ["kept", "new"]
+    assert FLEET in bench.woken
+
+
+async def test_a_server_that_is_busy_at_the_start_is_asked_again():
+    """A leader that gave up would never know of any plan."""
+
+    async def list_twice(bench: Bench, _: ScriptedApi) -> None:
+        assert not await bench.plans.list_plans()
+        assert await bench.plans.list_plans()
+
+    busy = [Reply.failure(503, "busy")] * 3
+    bench, _ = await on(
+        *busy, Reply(body={"metadata": {}, "items": [a_stored_plan("one")]}), act=list_twice
+    )
+
+    assert bench.sessions() == [500]
 
 
 def test_a_plan_that_cannot_be_read_says_why_and_keeps_its_fleet():

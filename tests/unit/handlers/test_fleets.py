@@ -9,10 +9,18 @@ import pytest
 from support.cycles import a_fleet_body, fleet_key_of
 from support.fake_surges import FakeSurgePlans
 from support.fakes import FakeClock
+from support.surge_cases import a_surge_plan
 from voicefleet.adapters.kubernetes.cache import FleetCache
 from voicefleet.adapters.kubernetes.credentials import Credentials
-from voicefleet.handlers.fleets import REGISTRY, Wiring, note_fleet_event, report_health
+from voicefleet.handlers.fleets import (
+    REGISTRY,
+    Wiring,
+    note_fleet_event,
+    note_plan_event,
+    report_health,
+)
 from voicefleet.handlers.settings import make_settings
+from voicefleet.manifests import ObjectKey
 from voicefleet.shell.queue import WorkQueue
 
 
@@ -106,3 +114,50 @@ def test_kopf_neither_posts_events_nor_looks_for_peers():
     assert isinstance(settings, kopf.OperatorSettings)
     assert (settings.posting.enabled, settings.peering.standalone) == (False, True)
     assert settings.scanning.disabled
+
+
+def a_plan_event(kind: str | None) -> Mapping[str, Any]:
+    """Return a watch event about a SurgePlan for the usual fleet."""
+    body = a_surge_plan(fleet_key_of().namespace)
+    body["metadata"] |= {"uid": "p1", "resourceVersion": "1", "generation": 1}
+    return {"type": kind, "object": body}
+
+
+@pytest.mark.parametrize("kind", [None, "ADDED", "MODIFIED"])
+async def test_a_plan_that_is_seen_gives_its_fleet_a_cycle(kind: str | None):
+    """The window may begin within the minute."""
+    wiring = a_wiring()
+
+    await note_plan_event(event=a_plan_event(kind), memo=wiring)
+
+    taken = {wiring.queue.take(), wiring.queue.take()}
+    assert taken == {fleet_key_of(), ObjectKey("SurgePlan", fleet_key_of().namespace, "campus-day")}
+
+
+async def test_a_deleted_plan_gives_its_fleet_a_cycle():
+    """The fleet may shrink from now on."""
+    wiring = a_wiring()
+    await note_plan_event(event=a_plan_event("ADDED"), memo=wiring)
+    keys = [wiring.queue.take(), wiring.queue.take()]
+    for key in keys:
+        assert key is not None
+        wiring.queue.done(key)
+
+    await note_plan_event(event=a_plan_event("DELETED"), memo=wiring)
+
+    assert wiring.queue.take() == fleet_key_of()
+
+
+async def test_a_changed_fleet_gives_its_plans_a_turn():
+    """Whoever raises the maximum looks at the plan's condition next."""
+    wiring = a_wiring()
+    wiring.plans.store(a_plan_event("ADDED")["object"])
+    for _ in range(2):
+        key = wiring.queue.take()
+        assert key is not None
+        wiring.queue.done(key)
+
+    await note_fleet_event(event=an_event("ADDED"), memo=wiring)
+
+    taken = {wiring.queue.take(), wiring.queue.take()}
+    assert {key.kind for key in taken if key is not None} == {"VoiceFleet", "SurgePlan"}
