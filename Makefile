@@ -19,7 +19,7 @@ GENERATED := crds charts/voicefleet/files/crds docs/api.md docs/api-surgeplan.md
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} \
 	  /^##@ / {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup ## Watch one fleet live on a local cluster, from apply to deleted
 	@$(BIN)/python -m voicefleet_localcluster.demo
@@ -35,7 +35,7 @@ setup: $(READY) ## Make .venv with the locked versions (every other command does
 ##@ While you work
 
 check: setup ## Everything that needs no cluster, in under a minute; run it before you push
-	@$(PYTEST) tests/tidy tests/unit --numprocesses=2 --dist=worksteal
+	@$(PYTEST) tests/tidy tests/unit tests/sim --numprocesses=2 --dist=worksteal
 
 fix: setup ## Format, and mend what the linter can mend
 	@$(BIN)/ruff check --fix-only --quiet operator tests
@@ -65,6 +65,9 @@ stats: setup ## Print the style table: ours beside the best, and whether the bar
 bench: setup ## Measure what must be fast, against its bar (on a cluster of its own too)
 	@$(LOCALCLUSTER) binaries
 	@$(WORKBENCH).bench
+
+bench-policies: setup ## Ours beside HPA, KEDA and Agones at every setting, in virtual time
+	@$(WORKBENCH).policies $(if $(QUICK),--quick)
 
 ##@ Local cluster (no Docker: a real control plane, nodes by kwok)
 
@@ -128,5 +131,5 @@ $(READY): requirements/dev.lock
 	  --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo test setup check fix format lint types imports tidy unit stats bench up down \
+.PHONY: help demo test setup check fix format lint types imports tidy unit stats bench bench-policies up down \
   cluster faults soak generate verify golden lock clean

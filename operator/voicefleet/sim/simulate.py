@@ -27,6 +27,7 @@ from voicefleet.sim.peers import (
 )
 from voicefleet.sim.result import PolicyRun, Simulation
 from voicefleet.sim.score import score_run
+from voicefleet.sim.settings import planner_settings
 from voicefleet.sim.timeline import Surroundings, Timeline
 from voicefleet.sim.traffic import Caller, Trace, draw_callers
 from voicefleet.sim.verdict import judge
@@ -199,10 +200,7 @@ def clairvoyant_of(scenario: Scenario) -> Policy:
 
 def gather(scenario: Scenario, runs: Sequence[PolicyRun]) -> Simulation:
     """Join runs of one scenario, ours first, into a result with its verdict."""
-    settings = {
-        "scaling": getattr(scenario.fleet.spec, "scaling", None),
-        "agents": scenario.fleet.spec.agents,
-    }
+    settings = planner_settings(scenario.fleet.spec)
     return Simulation(
         fleet=str(scenario.fleet),
         fleet_manifest=scenario.fleet_manifest,

@@ -115,19 +115,21 @@ SETTLED_SHARE = 1e-4
 def follow_sessions(name: str, sessions: Sequence[float], durations: str = "interview") -> Trace:
     """Return the trace whose expected number of running calls follows the one given per minute.
 
-    Each minute gets as many new calls as those still running leave room for. A fall faster
-    than calls end is followed as their ends allow.
+    Each minute gets as many new calls as those still running leave room for; before the first
+    one there were always as many as in it. A fall faster than calls end is followed as their
+    ends allow.
     """
     survive = SURVIVAL[durations]
     lasting: list[float] = []
     while not lasting or lasting[-1] > SETTLED_SHARE:
         lasting.append(survive(60.0 * len(lasting) + 30.0))
-    rates: list[float] = []
+    steady = sessions[0] / sum(lasting) if sessions else 0.0
+    rates = [steady] * len(lasting)
     for wanted in sessions:
         recent = rates[: -len(lasting) : -1]
         running = sum(rate * share for rate, share in zip(recent, lasting[1:], strict=False))
         rates.append(max(0.0, wanted - running) / lasting[0])
-    return Trace(name, tuple(rates), durations)
+    return Trace(name, tuple(rates[len(lasting) :]), durations)
 
 
 def draw_callers(trace: Trace, seed: int) -> tuple[Caller, ...]:

@@ -1,0 +1,275 @@
+"""`make bench-policies`: ours beside every peer at every setting, one table per trace.
+
+Each seed draws one set of callers that all policies serve, so differences are paired. A peer's
+setting is shown with the better of its two ways of admission: the slots that a worker serves
+well, and what it physically holds. Ours has one default configuration for all traces. With
+`--quick` few seeds on short traces, for a first impression; `--trace FILE` adds a CSV.
+"""
+
+import argparse
+import math
+import os
+import statistics
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from pathlib import Path
+
+import yaml
+from rich.console import Console
+from rich.table import Table
+
+from voicefleet.settings import Platform
+from voicefleet.shell.fleets import make_fleet
+from voicefleet.sim.conditions import frozen_hash
+from voicefleet.sim.generators import campus_day, office_hours, steady, viral
+from voicefleet.sim.latency import describe_curve, sessions_limit
+from voicefleet.sim.peers import SHIPPED_GRACE_SECONDS, Agones, Hpa, Keda
+from voicefleet.sim.result import PolicyRun
+from voicefleet.sim.settings import planner_settings
+from voicefleet.sim.simulate import (
+    OURS,
+    Scenario,
+    clairvoyant_of,
+    peers_of,
+    run_ours,
+    run_peer,
+)
+from voicefleet.sim.traffic import Trace, parse_trace
+from voicefleet.sim.verdict import CLAIRVOYANT, SAME_HOURS, SAME_PERCENT
+from voicefleet_workbench.sources import ROOT
+
+SEEDS = 20
+QUICK_SEEDS = 2
+QUICK_MINUTES = 180
+PROCESSES = 2
+NICENESS = 10
+
+CONFIDENCE = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 9: 2.262, 19: 2.093}
+"""Student's t for 95 % by degrees of freedom; larger ones count as 1.96."""
+
+FLEET = ROOT / "docs" / "examples" / "interviews.yaml"
+WORKERS_MAX = 90
+"""Room for every trace; nobody's bound shall decide."""
+
+SHIPPED = "as shipped: "
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One policy at one setting over all seeds of a trace."""
+
+    policy: str
+    slots: int
+    bad: tuple[float, ...]
+    hours: tuple[float, ...]
+    ratio: float
+    rejected: float
+    slow: float
+    cut: int
+    starts: float
+    changes: float
+    unserved: float
+
+    @property
+    def bad_mean(self) -> float:
+        """Bad per cent, over the seeds."""
+        return statistics.fmean(self.bad)
+
+    @property
+    def hours_mean(self) -> float:
+        """Worker-hours, over the seeds."""
+        return statistics.fmean(self.hours)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the comparison and print it; returns 1 where scaling of ours has cut a call."""
+    parser = argparse.ArgumentParser(prog="policies", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="two seeds, three hours of each trace")
+    parser.add_argument("--seeds", type=int, default=None)
+    parser.add_argument("--trace", type=Path, action="append", default=[], metavar="CSV")
+    parser.add_argument("--only", action="append", default=[], metavar="NAME")
+    options = parser.parse_args(arguments)
+    os.nice(NICENESS)
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    seeds = options.seeds or (QUICK_SEEDS if options.quick else SEEDS)
+    console.print(f"{describe_curve()}; frozen {configuration_hash()}; {seeds} paired seeds")
+    traces = [
+        trace
+        for trace in choose_traces(options.trace, is_quick=options.quick)
+        if not options.only or trace.name in options.only
+    ]
+    cuts = 0
+    for trace in traces:
+        rows = compare(trace, seeds)
+        print_trace(trace, rows, console)
+        cuts += sum(row.cut for row in rows if row.policy == OURS)
+    return 1 if cuts else 0
+
+
+def configuration_hash() -> str:
+    """Return the hash that stands for the curve, the world and our one configuration."""
+    scenario = make_scenario(steady(1), 1)
+    return frozen_hash(scenario.conditions, planner_settings(scenario.fleet.spec))
+
+
+def choose_traces(files: Sequence[Path], *, is_quick: bool) -> Iterator[Trace]:
+    """Yield the generated traces, and those of the files."""
+    for trace in (office_hours(1), campus_day(), viral(1), steady()):
+        start = 7 * 60 if is_quick else 0
+        rates = trace.rates[start : start + QUICK_MINUTES] if is_quick else trace.rates
+        yield replace(trace, rates=rates)
+    for path in files:
+        yield parse_trace(path.read_text(), name=path.name)
+
+
+def make_scenario(trace: Trace, seed: int) -> Scenario:
+    """Return the example fleet on one draw of a trace."""
+    body = yaml.safe_load(FLEET.read_text())
+    body["metadata"] |= {"namespace": "voice", "uid": "bench", "generation": 1}
+    body["spec"]["agents"]["maxReplicas"] = WORKERS_MAX
+    fleet = make_fleet(body, Platform(), secret_suffix="0" * 8)
+    return Scenario(fleet, trace, seed=seed)
+
+
+def compare(trace: Trace, seeds: int) -> list[Row]:
+    """Run every policy on every seed; ours first, then the peers with their best admission."""
+    with get_context("fork").Pool(PROCESSES) as pool:
+        tasks = [(trace, seed) for seed in range(1, seeds + 1)]
+        draws = list(pool.imap(run_seed, tasks))
+    rows = [summarise([draw[place] for draw in draws]) for place in range(len(draws[0]))]
+    return keep_best_admission(rows)
+
+
+def run_seed(task: tuple[Trace, int]) -> list[PolicyRun]:
+    """Run every policy on one draw; timelines are left out, they are large."""
+    scenario = make_scenario(*task)
+    runs = [run_ours(scenario), run_peer(scenario, clairvoyant_of(scenario))]
+    runs += [run_peer(scenario, policy, slots=slots) for policy, slots in peers_of(scenario)]
+    low, high = scenario.bounds
+    slots = scenario.slots
+    for policy in (Hpa(70, slots, low, high), Keda(70, slots, low, high)):
+        shipped = run_peer(
+            scenario,
+            policy,
+            slots=sessions_limit(slots),
+            grace_seconds=SHIPPED_GRACE_SECONDS,
+        )
+        runs.append(replace(shipped, policy=f"{SHIPPED}{shipped.policy}"))
+    shipped = run_peer(scenario, Agones(40, slots, low, high), slots=sessions_limit(slots))
+    runs.append(replace(shipped, policy=f"{SHIPPED}{shipped.policy}"))
+    return [replace(run, timeline=(), decisions=()) for run in runs]
+
+
+def summarise(runs: Sequence[PolicyRun]) -> Row:
+    """Return one row for the same policy on all seeds."""
+    scores = [run.score for run in runs]
+    return Row(
+        policy=runs[0].policy,
+        slots=runs[0].slots,
+        bad=tuple(score.bad_percent for score in scores),
+        hours=tuple(score.worker_hours for score in scores),
+        ratio=statistics.fmean(score.ratio for score in scores),
+        rejected=statistics.fmean(score.rejected for score in scores),
+        slow=statistics.fmean(score.slow for score in scores),
+        cut=sum(score.cut for score in scores),
+        starts=statistics.fmean(score.worker_starts for score in scores),
+        changes=statistics.fmean(score.changes for score in scores),
+        unserved=max(score.longest_unserved_seconds for score in scores),
+    )
+
+
+def keep_best_admission(rows: Sequence[Row]) -> list[Row]:
+    """Keep of each setting the way of admission that served better.
+
+    A fixed count is named by its workers, which depend on the seed's peak; the position in the
+    sweep, not the name, tells the settings apart.
+    """
+    best: list[Row] = [row for row in rows if row.policy in {OURS, CLAIRVOYANT}]
+    shipped = [row for row in rows if row.policy.startswith(SHIPPED)]
+    sweep = [row for row in rows if row not in best and row not in shipped]
+    half = len(sweep) // 2
+    best += [
+        min(pair, key=lambda row: (round(row.bad_mean, 3), row.hours_mean))
+        for pair in zip(sweep[:half], sweep[half:], strict=True)
+    ]
+    return [*best, *shipped]
+
+
+def difference(peer: Row, ours: Row) -> tuple[float, float]:
+    """Return the paired difference of bad per cent and half its 95 % confidence interval."""
+    gaps = [theirs - own for theirs, own in zip(peer.bad, ours.bad, strict=True)]
+    if len(gaps) < 2:
+        return gaps[0], math.inf
+    error = statistics.stdev(gaps) / math.sqrt(len(gaps))
+    return statistics.fmean(gaps), CONFIDENCE.get(len(gaps) - 1, 1.96) * error
+
+
+def print_trace(trace: Trace, rows: Sequence[Row], console: Console) -> None:
+    """Print one table and what it says."""
+    ours = rows[0]
+    table = Table(title=f"{trace.name}, {trace.seconds / 3600:g} h", title_justify="left")
+    headings = (
+        "policy", "slots", "bad %", "bad - ours ± 95 %", "turned away", "slow", "cut",
+        "worker-h", "x ideal", "starts", "changes", "unserved s", "",
+    )  # fmt: skip
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading == "policy" else "right")
+    for row in rows:
+        gap, interval = difference(row, ours)
+        table.add_row(
+            row.policy, str(row.slots), f"{row.bad_mean:.3f}",
+            "" if row is ours else f"{gap:+.3f} ± {interval:.3f}",
+            f"{row.rejected:.1f}", f"{row.slow:.1f}", str(row.cut), f"{row.hours_mean:.0f}",
+            f"{row.ratio:.2f}", f"{row.starts:.0f}", f"{row.changes:.0f}",
+            f"{row.unserved:.0f}", place_beside(row, ours),
+        )  # fmt: skip
+    console.print(table)
+    for sentence in conclude(rows):
+        console.print(f"  {sentence}", highlight=False)
+
+
+def place_beside(row: Row, ours: Row) -> str:
+    """Say in a word how a peer stands to ours, at equal or fewer worker-hours or at more."""
+    if row is ours or row.policy == CLAIRVOYANT:
+        return ""
+    gap, interval = difference(row, ours)
+    if abs(gap) <= max(interval, SAME_PERCENT):
+        service = "same"
+    else:
+        service = "worse" if gap > 0 else "better"
+    is_cheaper = row.hours_mean <= ours.hours_mean * SAME_HOURS
+    if is_cheaper:
+        return {"worse": "ours wins", "same": "tie", "better": "ours loses"}[service]
+    return f"{100 * (row.hours_mean / ours.hours_mean - 1):+.0f} % h, {service}"
+
+
+def conclude(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield what a table says, also where ours ties or loses."""
+    ours = rows[0]
+    peers = [
+        row for row in rows[1:] if row.policy != CLAIRVOYANT and not row.policy.startswith(SHIPPED)
+    ]
+    cheaper = [row for row in peers if row.hours_mean <= ours.hours_mean * SAME_HOURS]
+    verdicts = [place_beside(row, ours) for row in cheaper]
+    yield (
+        f"at equal or fewer worker-hours: {len(cheaper)} of {len(peers)} settings; ours wins "
+        f"{verdicts.count('ours wins')}, ties {verdicts.count('tie')}, loses "
+        f"{verdicts.count('ours loses')}"
+    )
+    equals = [row for row in peers if row.bad_mean <= ours.bad_mean + SAME_PERCENT]
+    if equals:
+        cheapest = min(equals, key=lambda row: row.hours_mean)
+        more = 100 * (cheapest.hours_mean / ours.hours_mean - 1)
+        yield (
+            f"the cheapest setting that serves as well is {cheapest.policy} with "
+            f"{cheapest.slots} slots: {more:+.0f} % worker-hours"
+        )
+    else:
+        yield "no setting of any peer serves as well"
+    yield f"calls cut by scaling of ours, all seeds: {ours.cut}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
