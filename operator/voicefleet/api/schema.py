@@ -191,7 +191,7 @@ def _surge_columns() -> list[dict[str, Any]]:
         _column("Workers", ".status.next.replicas", "Workers that it takes.", kind="integer"),
         _column("Age", ".metadata.creationTimestamp", "Time since it was created.", kind="date"),
         _wide("Ready-At", ".status.next.readyTime", "When its workers will be ready."),
-        _wide("Active", ".status.active", "Windows that last now."),
+        _wide("Active", ".status.active[0]", "A window that lasts now."),
         _wide("Message", f"{reachable}.message", "What it takes, in one sentence."),
     ]
 

@@ -26,8 +26,11 @@ SURGE_LAWS: dict[type[ApiModel], tuple[Law, ...]] = {
         Law(
             name="the time zone exists",
             # An unknown zone is an error of the function and not a `false`; the server's message
-            # then names the zone.
-            rule="timestamp('2026-01-01T00:00:00Z').getHours(self.timeZone) >= 0",
+            # then names the zone. `Local` would be the server's own.
+            rule=(
+                "self.timeZone != 'Local' && "
+                "timestamp('2026-01-01T00:00:00Z').getHours(self.timeZone) >= 0"
+            ),
             message="`timeZone` is {self.timeZone}; use a name such as Europe/Berlin, or UTC",
             field="timeZone",
         ),

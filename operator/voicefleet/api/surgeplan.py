@@ -124,8 +124,8 @@ class AnnouncedWindow(ApiModel):
     ready_time: Timestamp | None = None
     """Time at which the workers will be ready. Not set where they will not all be; then
     `message` says why."""
-    message: Sentence = ""
-    """Why the workers will not be ready in time, and what to do. Empty where they will."""
+    message: Sentence | None = None
+    """Why the workers will not be ready in time, and what to do. Not set where they will."""
 
 
 class BookingsStatus(ApiModel):

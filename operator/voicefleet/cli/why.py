@@ -174,8 +174,9 @@ def _size_lines(tier: str, block: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _say_figures(figures: Mapping[str, Any]) -> Iterator[str]:
-    for name, number in figures.items():
-        yield FIGURE_WORDS.get(name, f"{name} {{}}").format(number)
+    known = [name for name in FIGURE_WORDS if name in figures]
+    for name in (*known, *sorted(figures.keys() - FIGURE_WORDS.keys())):
+        yield FIGURE_WORDS.get(name, f"{name} {{}}").format(figures[name])
 
 
 def _conditions(status: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

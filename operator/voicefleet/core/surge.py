@@ -36,10 +36,17 @@ class SurgeFloor:
     """Workers that must take calls, where a window names workers instead of sessions."""
     inhibits_scale_down: bool = False
     """Whether no worker may be taken away meanwhile, beyond keeping the floor."""
-    because: str = ""
-    """Which windows ask for it, with their numbers and times; empty where none does."""
+    sessions_because: str = ""
+    """Which window asks for the sessions, with its numbers and times; empty where none does."""
+    replicas_because: str = ""
+    """The same about the workers."""
     changes_at: datetime | None = None
     """When time alone may change the answer; None where nothing is announced."""
+
+    @property
+    def because(self) -> str:
+        """Who asks for it; empty where nobody does."""
+        return "; ".join(filter(None, (self.sessions_because, self.replicas_because)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,19 +102,14 @@ def surge_floor(
     claims = _find_claims(pieces, now, until)
     by_sessions = max(claims, key=lambda claim: claim.sessions, default=None)
     by_replicas = max(claims, key=lambda claim: claim.replicas, default=None)
-    binding = [
-        claim
-        for claim, amount in (
-            (by_sessions, by_sessions.sessions if by_sessions else 0),
-            (by_replicas, by_replicas.replicas if by_replicas else 0),
-        )
-        if claim is not None and amount > 0
-    ]
+    sessions = by_sessions.sessions if by_sessions else 0
+    replicas = by_replicas.replicas if by_replicas else 0
     return SurgeFloor(
-        sessions=by_sessions.sessions if by_sessions else 0,
-        replicas=by_replicas.replicas if by_replicas else 0,
+        sessions=sessions,
+        replicas=replicas,
         inhibits_scale_down=any(claim.surge.inhibit_scale_down for claim in claims),
-        because="; ".join(_explain(claim, now) for claim in binding),
+        sessions_because=_explain(by_sessions, now) if by_sessions and sessions else "",
+        replicas_because=_explain(by_replicas, now) if by_replicas and replicas else "",
         changes_at=_find_change(surges, pieces, now, until),
     )
 

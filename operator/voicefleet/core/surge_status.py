@@ -115,7 +115,9 @@ def _judge_capacity(
         told = "nothing is announced for the coming days"
         return Verdict(ConditionStatus.TRUE, SurgeReason.NOTHING_AHEAD, told)
     needed = room.workers_for(largest.sessions, largest.replicas)
-    need = f"{largest.because}: needs {count_of(needed, 'worker')}"
+    is_by_sessions = needed > largest.replicas or not largest.replicas_because
+    asked = largest.sessions_because if is_by_sessions else largest.replicas_because
+    need = f"{asked}: needs {count_of(needed, 'worker')}"
     if needed > room.max_replicas:
         told = (
             f"{need}, and `spec.agents.maxReplicas` of VoiceFleet {room.name} is "
@@ -168,7 +170,7 @@ def _describe(surge: Surge, room: Room, plan: Announcement, now: datetime) -> An
     limit = room.max_replicas
     limit = limit if room.quota is None else min(limit, room.quota.workers_max)
     late = ready_at - surge.starts_at
-    message = ""
+    message = None
     if late:
         message = (
             f"{count_of(needed, 'worker')} for window {surge.window} need about "

@@ -25,6 +25,9 @@ SURGE_PLAN = "SurgePlan"
 AGAIN_SECONDS = 60.0
 """Quotas change and workers come up without a word about the plan; a minute later it is said."""
 
+SOON_SECONDS = 5.0
+"""While workers for the next window are being started, what is said follows them this closely."""
+
 SOONEST_SECONDS = 1.0
 """A window that begins this moment has begun when the plan is looked at again."""
 
@@ -62,8 +65,10 @@ class SurgeKeeper:
             await self._plans.write_status(key, status.to_manifest())
         if status.next is None:
             return AGAIN_SECONDS
+        begins_at = status.next.scale_up_time or status.next.start_time
+        pause = SOON_SECONDS if begins_at <= now else AGAIN_SECONDS
         rest = (status.next.start_time - now).total_seconds()
-        return min(AGAIN_SECONDS, max(SOONEST_SECONDS, rest))
+        return min(pause, max(SOONEST_SECONDS, rest))
 
     async def _find_room(self, plan: Announcement, platform: Platform) -> tuple[Room | None, str]:
         """Return what the plan is measured against, or why there is nothing."""

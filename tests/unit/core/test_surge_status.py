@@ -60,7 +60,7 @@ def test_the_next_window_says_what_it_takes_and_when_it_is_ready():
     status = report_surge_plan(a_plan(), ROOM, SUNDAY)
 
     assert status.next is not None
-    assert (status.next.name, status.next.replicas, status.next.message) == ("morning", 63, "")
+    assert (status.next.name, status.next.replicas, status.next.message) == ("morning", 63, None)
     assert status.next.scale_up_time == MONDAY_NINE - timedelta(seconds=70)
     assert status.next.ready_time == MONDAY_NINE
     assert accepted(status) == ("True", "PlanAccepted", "1 window for VoiceFleet interviews")
@@ -113,8 +113,32 @@ def test_the_largest_window_ahead_decides_and_not_the_next_one():
     status = report_surge_plan(plan, replace(ROOM, max_replicas=60), SUNDAY)
 
     assert status.next is not None
-    assert (status.next.name, status.next.message) == ("sunday", "")
+    assert (status.next.name, status.next.message) == ("sunday", None)
     assert reachable(status)[1] == "BeyondMaxReplicas"
+
+
+@pytest.mark.parametrize(
+    ("workers", "asks"),
+    [
+        pytest.param(
+            62, "(morning) expects 500 sessions", id="62 workers are fewer than 500 calls"
+        ),
+        pytest.param(64, "(warm) expects 64 workers", id="64 workers are more"),
+    ],
+)
+def test_calls_and_workers_are_compared_and_the_larger_one_is_named(workers: int, asks: str):
+    """Whoever is told to raise a maximum asks for whom."""
+    warm = {
+        "name": "warm",
+        "minReplicas": workers,
+        "weekly": {"days": ["Tuesday"], "from": "20:00", "to": "21:00"},
+    }
+    plan = a_plan({"windows": [*SMALL_PLAN["windows"], warm]})
+
+    told = reachable(report_surge_plan(plan, ROOM, SUNDAY))[2]
+
+    assert told.startswith(f"SurgePlan campus-day {asks}")
+    assert told.count("expects") == 1
 
 
 def test_a_window_that_is_announced_too_late_says_by_how_much():
