@@ -1,14 +1,15 @@
 """`make bench`: what must be fast, measured, each figure beside its bar.
 
-Without an argument everything runs; `planner`, `cluster`, `scale` or `crowd` runs one part. It
-fails when a bar is missed. `scale` is small here, beside the baseline; `crowd` is one fleet of
-1,000 pods. `python -m voicefleet_workbench.scale` takes sizes.
+Without an argument everything runs; `planner`, `cluster`, `live`, `scale` or `crowd` runs one
+part. It fails when a bar is missed. `scale` is small here, beside the baseline; `crowd` is one
+fleet of 1,000 pods. `python -m voicefleet_workbench.scale` takes sizes.
 """
 
 import sys
 from collections.abc import Callable, Iterator, Mapping
 
 from voicefleet_workbench.bench_cluster import measure_cluster
+from voicefleet_workbench.bench_live import measure_live
 from voicefleet_workbench.bench_planner import measure_planner
 from voicefleet_workbench.figures import Figure, print_figures
 from voicefleet_workbench.scale import measure_crowd, measure_scale
@@ -16,6 +17,7 @@ from voicefleet_workbench.scale import measure_crowd, measure_scale
 PARTS: Mapping[str, Callable[[], Iterator[Figure]]] = {
     "planner": measure_planner,
     "cluster": measure_cluster,
+    "live": measure_live,
     "scale": measure_scale,
     "crowd": measure_crowd,
 }
