@@ -320,16 +320,23 @@ class FakeLeaseStore:
 
     def __init__(self) -> None:
         self.is_down = False
+        self.requests: list[str] = []
         self._record: LeaseRecord | None = None
         self._version = 0
 
+    def remove(self) -> None:
+        """Delete the Lease, as somebody may."""
+        self._record = None
+
     async def read(self) -> LeaseRecord | None:
         """Do what the port says."""
+        self.requests.append("read")
         self._raise_if_down()
         return self._record
 
     async def write(self, record: LeaseRecord) -> LeaseRecord:
         """Do what the port says."""
+        self.requests.append("write")
         self._raise_if_down()
         current = self._record.resource_version if self._record else ""
         if record.resource_version != current:

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from voicefleet.errors import ConflictError, VoiceFleetError
+from voicefleet.errors import ConflictError, RefusedError, VoiceFleetError
 from voicefleet.ports import Clock, LeaseRecord, LeaseStore
 
 logger = logging.getLogger(__name__)
@@ -114,16 +114,36 @@ class Leadership:
             UnavailableError: The server gave no answer, so nothing is known.
         """
         asked_at = self._clock.monotonic()
+        if await self._renew(asked_at):
+            return True
         seen = await self._store.read()
         self._note(seen)
         if seen is not None and not self._is_free(seen):
             self._is_held = False
             return False
+        await self._write(seen, asked_at)
+        return True
+
+    async def _renew(self, asked_at: float) -> bool:
+        """Write the Lease as it was written last, without a look at it before.
+
+        On a busy API server each request takes seconds, and two of them would be too many. If
+        anything has happened to the Lease meanwhile, the version refuses the write.
+        """
+        if not self._is_held or self._seen is None:
+            return False
+        try:
+            await self._write(self._seen, asked_at)
+        except (ConflictError, RefusedError) as error:
+            logger.debug("the Lease is not as we left it, looking at it: %s", error)
+            return False
+        return True
+
+    async def _write(self, seen: LeaseRecord | None, asked_at: float) -> None:
         self._note(await self._store.write(self._claim(seen)))
         # Measured from before the question: the server may have answered late, never early.
         self._renewed_at = asked_at
         self._is_held = True
-        return True
 
     async def _try(self) -> bool:
         """Attempt once; what goes wrong is no answer, and the next attempt comes soon."""

@@ -68,6 +68,31 @@ async def test_the_first_replica_takes_a_lease_that_does_not_exist():
     assert (record.holder, record.duration_seconds, record.transitions) == ("a", 10, 0)
 
 
+async def test_a_leader_renews_with_one_request():
+    """A busy API server takes seconds for each, and there are seven of them."""
+    replicas = Replicas("a")
+    await replicas["a"].acquire()
+    replicas.store.requests.clear()
+
+    await replicas["a"].attempt()
+
+    assert replicas.store.requests == ["write"]
+
+
+async def test_a_lease_that_somebody_deleted_is_made_again_by_its_leader():
+    """Nobody else has it, so nobody has to stop."""
+    replicas = Replicas("a")
+    await replicas["a"].acquire()
+    replicas.store.remove()
+
+    renewed = await replicas["a"].attempt()
+
+    record = await replicas.store.read()
+    assert (renewed, replicas.leaders) == (True, ["a"])
+    assert record is not None
+    assert record.holder == "a"
+
+
 async def test_a_second_replica_stands_by():
     """Both run warm, one writes."""
     replicas = Replicas("a", "b")
