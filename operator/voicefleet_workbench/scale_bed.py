@@ -132,7 +132,7 @@ class Bed:
             if not self.operator.is_running:
                 say(f"the operator ended: {self.operator.log[-300:]}")
                 self.restarts += 1
-                self.operator.start()
+                self.operator.start(until_leading=False)
             time.sleep(pause)
 
     def _has(self, path: str, expected: int) -> bool:

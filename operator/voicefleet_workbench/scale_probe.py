@@ -17,7 +17,7 @@ BUCKET = re.compile(rf"^{CYCLE_METRIC}_bucket{{(.*?)}} (\S+)$", re.MULTILINE)
 EDGE = re.compile(r'le="([^"]+)"')
 
 UNCOUNTED = frozenset({"", "leases"})
-"""Discovery, and the Lease that only ours has: two requests per 2 s, whatever the load."""
+"""Discovery, and the Lease that only ours has: one request in 2 s, whatever the load."""
 
 FIRST_ERROR = 400
 
