@@ -21,7 +21,10 @@ help: ## Show this list
 	  /^##@ / {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: setup ## Watch one fleet live on a local cluster, from apply to deleted
+demo: setup ## Live through a hiring surge on a local cluster, beside the cluster's own HPA
+	@$(BIN)/python -m voicefleet_localcluster.surge
+
+tour: setup ## Watch one fleet on a local cluster, from apply to deleted, step by step
 	@$(BIN)/python -m voicefleet_localcluster.demo
 
 # Fault histories are a command of their own (`make faults`): one busy machine more or less
@@ -131,5 +134,5 @@ $(READY): requirements/dev.lock
 	  --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo test setup check fix format lint types imports tidy unit stats bench bench-policies up down \
+.PHONY: help demo tour test setup check fix format lint types imports tidy unit stats bench bench-policies up down \
   cluster faults soak generate verify golden lock clean
