@@ -56,6 +56,22 @@ def an_answer(**fields: Any) -> str:
         pytest.param(an_answer(slots=10**30), id="slots that fit into no status"),
         pytest.param(an_answer(cordoned=0), id="no truth value"),
         pytest.param(an_answer(oldestSessionStart="yesterday"), id="no time"),
+        pytest.param(an_answer(padding="x" * BODY_BYTES_MAX), id="too long"),
+    ],
+)
+async def test_an_answer_outside_the_contract_is_no_answer(text: str):
+    """Whatever cannot be read must never be read as zero sessions."""
+    async with workers_and_peer() as (workers, peer):
+        peer.answer_raw(WORKER.ip, text=text)
+
+        report = await workers.read(WORKER)
+
+    assert report is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
         pytest.param(an_answer(oldestSessionStart="9999-12-31T23:59:59Z"), id="end of time"),
         pytest.param(an_answer(sessions=7), id="no list of sessions"),
         pytest.param(an_answer(sessions=[{"id": "a"}]), id="a session without a start"),
@@ -67,11 +83,10 @@ def an_answer(**fields: Any) -> str:
             an_answer(sessions=[{"startedAt": "2026-01-05T09:00:00Z"}] * (SESSIONS_MAX + 1)),
             id="more sessions than slots can be",
         ),
-        pytest.param(an_answer(padding="x" * BODY_BYTES_MAX), id="too long"),
     ],
 )
-async def test_an_answer_outside_the_contract_is_no_answer(text: str):
-    """Whatever cannot be read must never be read as zero sessions."""
+async def test_a_session_that_cannot_be_dated_makes_the_answer_none(text: str):
+    """Arrivals are counted from these times; a made-up one would be a made-up surge."""
     async with workers_and_peer() as (workers, peer):
         peer.answer_raw(WORKER.ip, text=text)
 
