@@ -332,7 +332,9 @@ def _plan_newest_agents(
     if decision.claims:
         return Plan()
     first = decision.targets.current
-    plan = _keep(fleet, observed, with_replicas(manifest, first))
+    # Beside older ones it is new: nobody deleted it.
+    was_complete = _was_complete(fleet) and not rollout.old
+    plan = keep_child(with_replicas(manifest, first), None, was_complete=was_complete)
     if not rollout.old:
         return plan
     before = rollout.uncordoned

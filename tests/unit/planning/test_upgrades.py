@@ -10,7 +10,7 @@ from support.fleets import a_full_fleet, a_minimal_fleet, with_spec
 from voicefleet.manifests import Manifest
 from voicefleet.model.fleet import Fleet
 from voicefleet.model.observed import Child, Tier
-from voicefleet.model.plan import ApplyChild, Plan
+from voicefleet.model.plan import ApplyChild, CreateChild, Plan
 from voicefleet.settings import Platform, PlatformImages
 
 FLEETS = {"minimal": a_minimal_fleet(), "full": a_full_fleet()}
@@ -146,6 +146,18 @@ def test_the_authors_word_renews_everything_and_cuts_nothing():
 
     assert made_anew(world) == sorted(child.key.name for child in workloads(world).values())
     assert world.cut == []
+
+
+def test_a_refresh_says_that_a_new_revision_starts():
+    """Nobody has deleted anything, and an SRE would look for who did."""
+    world = an_upgraded_world(a_minimal_fleet())
+
+    world.edit(lambda fleet: replace(fleet, refresh="2026-11-21", generation=fleet.generation - 1))
+    plan = world.cycle()
+
+    created = [step.because for step in plan.steps if isinstance(step, CreateChild)]
+    assert created
+    assert [told for told in created if "deleted" in told] == []
 
 
 def test_a_refresh_without_a_new_rendering_replaces_nothing():
