@@ -22,7 +22,7 @@ from voicefleet.core.backlog import (
 )
 from voicefleet.core.combine import combine
 from voicefleet.core.evaluation import bound_evaluation
-from voicefleet.core.explaining import make_sizing
+from voicefleet.core.explaining import make_sizing, want_minimum
 from voicefleet.core.stabilise import Pace, read_trace, stabilise
 from voicefleet.core.week_windows import (
     Span,
@@ -69,16 +69,17 @@ def decide_evaluation_size(
     Returns:
         The size, and what the next call has to know.
     """
+    bounds = bound_evaluation(spec)
     outlook = look_ahead(spec, now)
     backlog = read_backlog(queue, now, deadline=timedelta(seconds=spec.deadline_seconds))
     empty_since = _note_empty(backlog, memory, now)
     desires = [
         *_find_needs(backlog, outlook, current, now),
         *_find_keepers(backlog, empty_since, current, now),
+        want_minimum(bounds),
     ]
     holds = [f"{name} is {fault}" for name, fault in backlog.faults.items()]
     combined = combine(desires, current=current, holds=holds)
-    bounds = bound_evaluation(spec)
     trace = read_trace(memory.get("trace"))
     stable = stabilise(combined.target, current, trace, now, bounds=bounds, pace=PACE)
     sizing = make_sizing(

@@ -50,6 +50,12 @@ def make_sizing(
     )
 
 
+def want_minimum(bounds: Bounds) -> Desire:
+    """Return what the author wants at least; a tier at rest then asks for what it has."""
+    because = f"{bounds.low_field} is {bounds.low}"
+    return Desire("minimum", bounds.low, Reason.BELOW_MINIMUM, because, may_lower=False)
+
+
 def explain_resize(
     tier: Tier, current: int, sizing: Sizing, bounds: Bounds, *, pool: str = ""
 ) -> Decision | None:
@@ -94,7 +100,14 @@ def _find_reason(current: int, combined: Combined, stable: Stable, bounds: Bound
         return Reason.BELOW_MINIMUM
     if current > stable.wanted == bounds.high and combined.target >= bounds.high:
         return Reason.ABOVE_MAXIMUM
-    return combined.binding.reason if combined.binding else Reason.HELD
+    if combined.binding is None:
+        return Reason.HELD
+    if combined.binding.reason is not Reason.BELOW_MINIMUM:
+        return combined.binding.reason
+    if stable.wanted == current:
+        return Reason.STEADY
+    # A minimum explains no fall: what let it fall so far does.
+    return next((each.reason for each in combined.desires if each.may_lower), Reason.HELD)
 
 
 def _binding_first(combined: Combined) -> tuple[Desire, ...]:

@@ -15,7 +15,7 @@ from voicefleet.api.reasons import Reason
 from voicefleet.core.combine import combine
 from voicefleet.core.connections import PER_SESSION, Connections, count_connections
 from voicefleet.core.demand import Demand
-from voicefleet.core.explaining import make_sizing
+from voicefleet.core.explaining import make_sizing, want_minimum
 from voicefleet.core.forecast import TREND_SECONDS, follow_trend
 from voicefleet.core.lead_time import read_starts
 from voicefleet.core.media import Servers
@@ -93,10 +93,10 @@ def decide_media_size(
         lead,
         surge_floor(seen.observed.surges, now, timedelta(seconds=lead)),
     )
+    bounds = bound_media(spec)
     desires = tuple(_find_desires(spec, view)) if connections.is_known else ()
     holds = _find_holds(view, desires, seen)
-    combined = combine(desires, current=seen.current, holds=holds)
-    bounds = bound_media(spec)
+    combined = combine((*desires, want_minimum(bounds)), current=seen.current, holds=holds)
     trace = read_trace(memory.get("trace"))
     stable = stabilise(combined.target, seen.current, trace, now, bounds=bounds, pace=seen.pace)
     changes_at = view.floor.changes_at
