@@ -1,5 +1,6 @@
 """What stays when the chart goes: CRDs with their fleets, the install key, and no finalizer."""
 
+import pytest
 import yaml
 
 from support.chart import CHART, find, render_chart
@@ -7,6 +8,7 @@ from voicefleet_localcluster.installation import is_hook
 
 CRDS = CHART.parents[1] / "crds"
 KEEP = {"helm.sh/resource-policy": "keep"}
+KINDS = ("surgeplans", "voicefleets")
 
 
 def hooks(manifests):
@@ -26,19 +28,22 @@ def test_the_charts_crds_are_the_repositorys():
     assert charts == ours
 
 
-def test_rendering_changes_nothing_inside_a_crd():
+@pytest.mark.parametrize("plural", KINDS)
+def test_rendering_changes_nothing_inside_a_crd(plural: str):
     """Braces or large numbers in a schema must survive the template engine."""
-    rendered = find(render_chart(), "CustomResourceDefinition")
+    rendered = find(render_chart(), "CustomResourceDefinition", f"{plural}.voicefleet.dev")
 
-    source = yaml.safe_load((CHART / "files" / "crds" / "voicefleets.yaml").read_text())
+    source = yaml.safe_load((CHART / "files" / "crds" / f"{plural}.yaml").read_text())
     assert rendered["spec"] == source["spec"]
     assert rendered["metadata"]["name"] == source["metadata"]["name"]
 
 
-def test_crds_stay_on_uninstall_unless_asked_otherwise():
+@pytest.mark.parametrize("plural", KINDS)
+def test_crds_stay_on_uninstall_unless_asked_otherwise(plural: str):
     """Deleting a CRD deletes every fleet and with it every call."""
-    kept = find(render_chart(), "CustomResourceDefinition")
-    dropped = find(render_chart(crds={"keep": False}), "CustomResourceDefinition")
+    crd = ("CustomResourceDefinition", f"{plural}.voicefleet.dev")
+    kept = find(render_chart(), *crd)
+    dropped = find(render_chart(crds={"keep": False}), *crd)
 
     assert kept["metadata"]["annotations"].items() >= KEEP.items()
     assert not dropped["metadata"]["annotations"]

@@ -12,7 +12,7 @@ HARMLESS = {"paused", "deletionPolicy"}
 
 def fleet_schema():
     """Return the schema of a fleet's spec."""
-    crd = find(render_chart(), "CustomResourceDefinition")
+    crd = find(render_chart(), "CustomResourceDefinition", "voicefleets.voicefleet.dev")
     return crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]
 
 

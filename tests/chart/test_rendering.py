@@ -50,6 +50,7 @@ def test_the_defaults_install_everything_an_operator_needs():
         "ClusterRole/voicefleet.voicefleet-system-view",
         "ClusterRoleBinding/voicefleet.voicefleet-system",
         "ConfigMap/voicefleet-platform",
+        "CustomResourceDefinition/surgeplans.voicefleet.dev",
         "CustomResourceDefinition/voicefleets.voicefleet.dev",
         "Deployment/voicefleet",
         "FlowSchema/voicefleet.voicefleet-system",
