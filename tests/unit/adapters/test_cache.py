@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -235,3 +236,21 @@ def test_sharing_text_changes_no_value(value: Any):
     shared = share_text(value)
 
     assert shared == value
+
+
+@pytest.mark.parametrize(
+    ("owner", "kept"), [("Deployment", set()), ("VoiceFleet", {labels.MADE_AS})]
+)
+def test_the_copy_of_a_record_is_not_kept(owner: str, kept: set[str]):
+    """A thousand fleets with three Deployments each would keep it twelve thousand times."""
+    metadata = {
+        "name": "interviews-redis-7c6bb7b455",
+        "namespace": "voice",
+        "ownerReferences": [{"kind": owner, "controller": True, "uid": "1"}],
+        "annotations": {labels.MADE_AS: "{}", "deployment.kubernetes.io/revision": "1"},
+    }
+
+    child = parse_child({"kind": "ReplicaSet", "metadata": metadata})
+
+    left = set(child.manifest["metadata"]["annotations"])
+    assert left == {"deployment.kubernetes.io/revision"} | kept

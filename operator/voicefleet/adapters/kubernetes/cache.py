@@ -67,12 +67,30 @@ def without_managed_fields(manifest: Manifest) -> Manifest:
     return {**manifest, "metadata": metadata}
 
 
+def without_copied_record(manifest: Manifest) -> Manifest:
+    """Return a Deployment's ReplicaSet without what its Deployment was made from.
+
+    The controller copies every annotation of a Deployment to its ReplicaSets, and these 4 kB
+    are never read there.
+    """
+    metadata = manifest["metadata"]
+    owners = metadata.get("ownerReferences") or ()
+    if not any(owner.get("kind") == "Deployment" for owner in owners):
+        return manifest
+    kept = {
+        name: value
+        for name, value in (metadata.get("annotations") or {}).items()
+        if name not in (labels.MADE_AS, labels.MADE_FROM)
+    }
+    return {**manifest, "metadata": {**metadata, "annotations": kept}}
+
+
 def parse_child(manifest: Manifest) -> Child:
     """Return the object as the planner sees it; what is asked of its owners is asked here."""
     owners = manifest["metadata"].get("managedFields") or ()
     return Child(
         key=key_of(manifest),
-        manifest=share_text(without_managed_fields(manifest)),
+        manifest=share_text(without_copied_record(without_managed_fields(manifest))),
         scaler_owns_replicas=any(map(_is_scaler_of_replicas, owners)),
     )
 
