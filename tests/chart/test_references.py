@@ -6,7 +6,7 @@ from support.chart import find, render_chart
 
 CHECKS_MAX = 28
 """One authorizer check costs 350,000 units, one request may spend 10,000,000."""
-HARMLESS = {"paused", "deletionPolicy"}
+HARMLESS = {"paused", "deletionPolicy", "scaling"}
 """Fields of spec that hand nothing to a pod; changing them needs no right to a Secret."""
 
 
