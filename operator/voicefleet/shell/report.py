@@ -111,7 +111,10 @@ class Reporter:
 
     def _pause_seconds(self, before: Manifest, wanted: Manifest, memory: FleetMemory) -> float:
         if memory.status_written_at is None:
-            return 0.0
+            if not before:
+                return 0.0
+            # Written by the process before this one, a moment ago for all we know.
+            memory.status_written_at = self._clock.monotonic()
         due_at = memory.status_written_at + find_interval(before, wanted)
         return max(0.0, due_at - self._clock.monotonic())
 

@@ -8,7 +8,7 @@ import pytest
 from support.cycles import IMAGE, NAMESPACE, FakeMeter, Shell, a_fleet_body, fleet_key_of
 from support.fakes import NOW, FakeClock, FakeCluster, FakeRecorder
 from voicefleet.api.reasons import ConditionType, Reason
-from voicefleet.api.status import Condition, ConditionStatus, VoiceFleetStatus
+from voicefleet.api.status import AgentsStatus, Condition, ConditionStatus, VoiceFleetStatus
 from voicefleet.manifests import Manifest, ObjectKey
 from voicefleet.model.decision import Decision
 from voicefleet.model.observed import Tier
@@ -206,6 +206,19 @@ class Told:
         body = self.cluster.get(fleet_key_of())
         await self._reporter.report(body, status, self.memory, key=fleet_key_of())
         return list(count_events(self.recorder) - before)
+
+
+@pytest.mark.parametrize("sessions", [3, None], ids=["another-count", "not-known-yet"])
+async def test_a_start_writes_no_count_that_the_process_before_has_written(sessions: int | None):
+    """Workers' first words take a second on a busy machine; 1,000 fleets would be written."""
+    told = Told()
+    counted = {"agents": AgentsStatus(sessions=4)}
+    await told.report(GROWN_WELL.model_copy(update=counted))
+    told.memory = FleetMemory()
+
+    await told.report(GROWN_WELL.model_copy(update={"agents": AgentsStatus(sessions=sessions)}))
+
+    assert told.cluster.writes.count(f"status {fleet_key_of()}") == 1
 
 
 async def test_a_worker_that_takes_too_long_to_start_is_told_after_all():
