@@ -57,6 +57,8 @@ def view_busyness(signals: PoolSignals, since: datetime | None, now: datetime) -
     """
     if since is None:
         return Busyness(fault="its size has just changed")
+    if not signals.utilization:
+        return Busyness(fault="nobody measures its GPUs")
     coverage = read_sample(signals.coverage, now, stale_after=STALE_AFTER)
     if coverage.value is None:
         return Busyness(fault=f"GPU coverage is {coverage.unfit}")
@@ -66,7 +68,7 @@ def view_busyness(signals: PoolSignals, since: datetime | None, now: datetime) -
             f"{COVERAGE_MIN:.0%} are needed"
         )
     samples = sorted(signals.utilization, key=lambda sample: sample.observed_at, reverse=True)
-    newest = read_sample(samples[0] if samples else None, now, stale_after=STALE_AFTER)
+    newest = read_sample(samples[0], now, stale_after=STALE_AFTER)
     if newest.value is None:
         return Busyness(fault=f"GPU utilisation is {newest.unfit}")
     row = _follow(samples, since + AVERAGE_OVER)

@@ -57,6 +57,9 @@ WINDOW_SECONDS = 120
 WINDOWS_SLOW = 2
 """One slow window may be one slow caller."""
 
+STEP_PERCENT = 10
+"""What moves by less than this while nothing changes is not worth a write."""
+
 LOOK_AGAIN = timedelta(seconds=30)
 """While something is being waited for, it is looked at so often."""
 
@@ -278,14 +281,25 @@ def _is_unused(view: _View) -> bool:
 
 
 def _keep(view: _View) -> Desire:
+    """Stay, with what is seen in steps so coarse that status does not move with every minute."""
     seen = view.seen
     if view.past.settled is None:
         told = f"{seen.ready} of {seen.current} replicas are ready; one change at a time"
         return Desire("present", seen.current, Reason.HELD, told)
-    told = "; ".join(
-        part for part in (_tell_gpu(view), _tell_load(view), _tell_stage(view)) if part
-    )
-    return Desire("present", seen.current, Reason.STEADY, told or "no signal")
+    parts = [
+        f"GPU about {_round(view.busy.percents[-1])} %" if view.busy.minutes else view.busy.fault
+    ]
+    if view.waiting is not None:
+        share = _round(100 * view.waiting / max(1, view.streams))
+        parts.append(f"about {share} % of {view.streams} streams in use")
+    if view.stage is not None:
+        word = "over" if view.is_slow else "within"
+        parts.append(f"stage {view.spec.stage.value} {word} {seen.budget_milliseconds:.0f} ms")
+    return Desire("present", seen.current, Reason.STEADY, "; ".join(parts))
+
+
+def _round(percent: float) -> int:
+    return STEP_PERCENT * round(percent / STEP_PERCENT)
 
 
 def _find_faults(view: _View) -> dict[str, str]:
@@ -303,23 +317,14 @@ def _time_of(sample: Sample | None, value: float | None) -> int | None:
     return None if sample is None or value is None else int(sample.observed_at.timestamp())
 
 
-def _tell_gpu(view: _View) -> str:
-    return f"GPU {view.busy.percents[-1]:.0f} %" if view.busy.percents else view.busy.fault
-
-
-def _tell_load(view: _View) -> str:
-    return "" if view.waiting is None else f"{view.waiting:.0f} of {view.streams} streams in use"
-
-
 def _tell_stage(view: _View) -> str:
-    if view.stage is None:
-        return ""
-    word = "over" if view.is_slow else "of"
     return (
-        f"stage {view.spec.stage.value} {view.stage:.0f} ms {word} "
+        f"stage {view.spec.stage.value} {view.stage:.0f} ms over "
         f"{view.seen.budget_milliseconds:.0f} ms"
     )
 
 
 def _tell_witness(view: _View) -> str:
-    return _tell_load(view) if view.is_over else _tell_stage(view)
+    if view.is_over:
+        return f"{view.waiting:.0f} of {view.streams} streams in use"
+    return _tell_stage(view)

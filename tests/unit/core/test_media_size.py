@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.builders import MINUTE, NOW, SECOND, a_replicaset, a_server_pod, an_observation
@@ -290,6 +290,7 @@ def test_the_same_input_gives_the_same_answer_and_nothing_new(loads, current, se
     assert kept["connections"] == memory["connections"]
 
 
+@settings(max_examples=25)
 @given(st.integers(0, 900))
 def test_a_constant_load_settles_and_stays(connections):
     """Two windows after the last change of the load nothing changes any more."""
@@ -307,8 +308,25 @@ def test_a_constant_load_settles_and_stays(connections):
     assert sizes[0] == sizes[-1]
 
 
-@given(st.integers(200, 700), st.integers(0, 3), st.integers(0, 40))
-def test_missed_looks_do_not_let_anybody_go_at_once(connections, ticks, minutes):
+@settings(max_examples=25)
+@given(st.lists(st.integers(0, 900), min_size=4, max_size=12), st.integers(1, 20))
+def test_no_server_goes_within_a_window_of_one_that_came(loads, ticks):
+    """A load that swings faster than the window buys servers once, and not again and again."""
+    current, memory, came_at = 2, {}, None
+    for tick in range(60):
+        now = NOW + tick * 15 * SECOND
+        world = a_world(loads[tick // ticks % len(loads)], 0, 0)
+        reports = {uid: replace(told, observed_at=now) for uid, told in world.servers.items()}
+        seen = see(replace(world, servers=reports), current=current)
+        sizing, memory = decide_media_size(a_spec(), seen, memory, now)
+        went = sizing.wanted < current
+        assert not (went and came_at is not None and now - came_at < 120 * SECOND)
+        came_at = now if sizing.wanted > current else came_at
+        current = sizing.wanted
+
+
+@given(st.integers(0, 40))
+def test_missed_looks_do_not_let_anybody_go_at_once(minutes):
     """Between two looks far apart nobody has seen that so few were enough."""
     at = int(NOW.timestamp())
     memory = {

@@ -274,7 +274,8 @@ def test_a_steady_pool_says_what_it_sees():
     sizing = decide(seen(signals(62, 62, waiting=48), stage_milliseconds=stage(70)))
 
     assert sizing.because == (
-        "speech tts 4→4: GPU 62 %; 48 of 80 streams in use; stage TTS 70 ms of 80 ms → 4"
+        "speech tts 4→4: GPU about 60 %; about 60 % of 80 streams in use; "
+        "stage TTS within 80 ms → 4"
     )
 
 
