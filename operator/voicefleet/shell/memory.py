@@ -68,6 +68,10 @@ class FleetMemory:
     """The same as it was last written or read."""
     kept_at: float | None = None
     """Monotonic seconds of that; None while no ConfigMap is known."""
+    unkept_since: float | None = None
+    """Monotonic seconds of the first change that was not written; None while there is none."""
+    changed_at: float = 0.0
+    """Monotonic seconds of the last change."""
     keeping_error: str = ""
     """Why it could not be written, as it was logged."""
 

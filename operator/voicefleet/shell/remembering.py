@@ -27,6 +27,10 @@ logger = logging.getLogger(__name__)
 WRITE_INTERVAL_SECONDS = 60.0
 """So much may be forgotten when a process dies: a minute of what led to the next decisions."""
 
+CALM_SECONDS = 10.0
+"""A change is seldom alone. It is written once nothing has changed for so long, or after a whole
+interval of changes; so a new fleet's first memory is written once, and then rests with it."""
+
 TEXT_MAX = 200_000
 """Characters. Four weeks in quarters of an hour are 40,000; the API server refuses 1,000,000."""
 
@@ -58,8 +62,14 @@ class MemoryKeeper:
 
     def note(self, plan: Plan, memory: FleetMemory) -> None:
         """Take up what a plan that was carried out wants remembered; each part replaces its own."""
-        if plan.memory is not None:
-            memory.planned = {**(memory.planned or {}), **plan.memory}
+        if plan.memory is None:
+            return
+        known = memory.planned or {}
+        memory.planned = {**known, **plan.memory}
+        if memory.planned != known:
+            memory.changed_at = self._clock.monotonic()
+            if memory.unkept_since is None:
+                memory.unkept_since = memory.changed_at
 
     async def keep(self, fleet: Fleet, observed: Observed, memory: FleetMemory) -> float | None:
         """Write it if it is due; return in how many seconds it is, None where nothing waits."""
@@ -69,13 +79,13 @@ class MemoryKeeper:
         if memory.planned == memory.kept and child is not None:
             return None
         now = self._clock.monotonic()
-        if memory.kept_at is not None and now - memory.kept_at < WRITE_INTERVAL_SECONDS:
-            return memory.kept_at + WRITE_INTERVAL_SECONDS - now
+        if (wait := find_due(memory) - now) > 0:
+            return wait
         text = to_text(memory.planned)
         if len(text) > TEXT_MAX:
             self._tell_once(memory, f"{fleet}: {len(text)} characters to remember, {TEXT_MAX} kept")
             return None
-        memory.kept_at = now
+        memory.kept_at, memory.unkept_since = now, None
         if child is None or text != to_text(memory.kept):
             await self._write_text(fleet, child, text, memory=memory)
         else:
@@ -100,6 +110,14 @@ class MemoryKeeper:
         if memory.keeping_error != sentence:
             memory.keeping_error = sentence
             logger.warning("%s", sentence)
+
+
+def find_due(memory: FleetMemory) -> float:
+    """Return when a changed memory is to be written, in monotonic seconds."""
+    calm = memory.changed_at + CALM_SECONDS
+    if memory.unkept_since is not None:
+        calm = min(calm, memory.unkept_since + WRITE_INTERVAL_SECONDS)
+    return calm if memory.kept_at is None else max(calm, memory.kept_at + WRITE_INTERVAL_SECONDS)
 
 
 def memory_key(fleet: Fleet) -> ObjectKey:

@@ -16,7 +16,7 @@ from voicefleet.model.observed import Observed
 from voicefleet.model.plan import Plan
 from voicefleet.planning import plan_fleet
 from voicefleet.shell.reconcile import Planner
-from voicefleet.shell.remembering import TEXT_MAX, WRITE_INTERVAL_SECONDS
+from voicefleet.shell.remembering import CALM_SECONDS, TEXT_MAX, WRITE_INTERVAL_SECONDS
 
 MEMORY = ObjectKey("ConfigMap", NAMESPACE, "interviews-memory")
 MINUTE = timedelta(seconds=WRITE_INTERVAL_SECONDS + 1)
@@ -214,13 +214,31 @@ async def test_a_write_that_fails_fails_nothing_else(error: Exception):
     """It makes decisions better, and calls do not depend on it."""
     diarist = Diarist(agents={"peak": 7})
     shell = await a_shell(diarist)
-    shell.cluster.fail_next("apply", error)
     diarist.parts = {"agents": {"peak": 8}}
+    await shell.cycle(fleet_key_of())
+    shell.cluster.fail_next("apply", error)
     shell.clock.advance(MINUTE)
 
     ended = await shell.cycle(fleet_key_of())
 
     assert ended == "quiet"
+    assert kept(shell) == {"agents": {"peak": 7}}
+
+
+async def test_a_new_fleets_memory_is_written_once_it_is_calm():
+    """What is learnt while it comes about would be two writes, one of them when it is at rest."""
+    diarist = Diarist(agents={"peak": 0})
+    shell = Shell(Planner(plan=diarist.plan))
+    shell.cluster.create(a_fleet_body())
+    for peak in range(5):
+        diarist.parts = {"agents": {"peak": peak}}
+        await shell.settle(2)
+    early = shell.cluster.exists(MEMORY)
+
+    await shell.settle(CALM_SECONDS + 1)
+
+    assert early is False
+    assert kept(shell) == {"agents": {"peak": 4}}
 
 
 async def test_a_paused_fleet_gets_no_write():
