@@ -112,7 +112,9 @@ def _crd(kind: Kind) -> Manifest:
                 "plural": kind.plural,
                 "singular": kind.name.lower(),
                 "shortNames": [kind.short_name],
-                "categories": ["voicefleet"],
+                # Not `voicefleet`: kubectl takes the category first, and then
+                # `kubectl get voicefleet NAME` asks for two kinds at once and is refused.
+                "categories": ["voice"],
             },
             "versions": [_version(kind)],
         },
