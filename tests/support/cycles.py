@@ -183,10 +183,10 @@ class Shell:
         await self.reconciler.reconcile(key)
         return self.meter.cycles[-1]
 
-    async def settle(self, seconds: float = 20.0) -> None:
+    async def settle(self, seconds: float = 20.0, *, step: float = 0.25) -> None:
         """Let this much time pass in small steps, with controllers and new pods at work."""
-        for _ in range(int(seconds / 0.25)):
-            self.clock.advance(timedelta(seconds=0.25))
+        for _ in range(int(seconds / step)):
+            self.clock.advance(timedelta(seconds=step))
             self.answer_new_pods()
             while (key := self.queue.take()) is not None:
                 await self.reconciler.reconcile(key)

@@ -19,6 +19,8 @@ from voicefleet.shell.reconcile import Planner
 from voicefleet.shell.remembering import CALM_SECONDS, TEXT_MAX, WRITE_INTERVAL_SECONDS
 
 MEMORY = ObjectKey("ConfigMap", NAMESPACE, "interviews-memory")
+STRIDE = 2.0
+"""Seconds between two looks of a test whose time is minutes."""
 MINUTE = timedelta(seconds=WRITE_INTERVAL_SECONDS + 1)
 
 
@@ -40,7 +42,7 @@ async def a_shell(diarist: Diarist, stored: object = None) -> Shell:
     shell = Shell(Planner(plan=diarist.plan))
     await shell.apply(a_fleet_body())
     if stored is not None:
-        await shell.settle(WRITE_INTERVAL_SECONDS + 5)
+        await shell.settle(WRITE_INTERVAL_SECONDS + 5, step=STRIDE)
         text = stored if isinstance(stored, str) else json.dumps(stored)
         shell.cluster.edit(MEMORY, {"data": {"memory.json": text}})
         shell.start()
@@ -98,7 +100,7 @@ async def test_the_same_again_is_not_written():
     await shell.settle(5)
     shell.cluster.writes.clear()
 
-    await shell.settle(3 * WRITE_INTERVAL_SECONDS)
+    await shell.settle(3 * WRITE_INTERVAL_SECONDS, step=STRIDE)
 
     assert writes_of_memory(shell) == []
 
@@ -112,7 +114,7 @@ async def test_it_is_written_at_most_once_a_minute():
     for peak in range(8, 40):
         diarist.parts = {"agents": {"peak": peak}}
         await shell.cycle(fleet_key_of())
-        await shell.settle(4)
+        await shell.settle(4, step=STRIDE)
 
     assert len(writes_of_memory(shell)) == 2
 
@@ -124,7 +126,7 @@ async def test_what_waits_is_written_when_its_minute_is_over():
     diarist.parts = {"agents": {"peak": 8}}
     await shell.cycle(fleet_key_of())
 
-    await shell.settle(WRITE_INTERVAL_SECONDS + 5)
+    await shell.settle(WRITE_INTERVAL_SECONDS + 5, step=STRIDE)
 
     assert kept(shell) == {"agents": {"peak": 8}}
 
@@ -169,7 +171,7 @@ async def test_somebody_elses_change_is_not_repaired():
     shell = await a_shell(Diarist(agents={"peak": 7}))
     shell.cluster.edit(MEMORY, {"data": {"memory.json": "{}"}})
 
-    await shell.settle(3 * WRITE_INTERVAL_SECONDS)
+    await shell.settle(3 * WRITE_INTERVAL_SECONDS, step=STRIDE)
 
     assert kept(shell) == {}
 
@@ -178,7 +180,7 @@ async def test_it_is_no_leftover():
     """No tier renders it, and what no tier renders is otherwise deleted."""
     shell = await a_shell(Diarist(agents={"peak": 7}))
 
-    await shell.settle(30)
+    await shell.settle(30, step=STRIDE)
 
     assert shell.cluster.get(MEMORY)
 
@@ -188,7 +190,7 @@ async def test_a_deleted_one_comes_back():
     shell = await a_shell(Diarist(agents={"peak": 7}))
     shell.cluster.remove(MEMORY)
 
-    await shell.settle(2 * WRITE_INTERVAL_SECONDS)
+    await shell.settle(2 * WRITE_INTERVAL_SECONDS, step=STRIDE)
 
     assert kept(shell) == {"agents": {"peak": 7}}
 
@@ -197,7 +199,7 @@ async def test_too_much_is_not_written(caplog: pytest.LogCaptureFixture):
     """The API server would refuse it, and every watcher would carry it."""
     shell = await a_shell(Diarist(agents={"row": "x" * TEXT_MAX}))
 
-    await shell.settle(30)
+    await shell.settle(30, step=STRIDE)
 
     assert MEMORY not in shell.cluster.children(fleet_key_of())
     assert f"{TEXT_MAX} kept" in caplog.text
@@ -235,7 +237,7 @@ async def test_a_new_fleets_memory_is_written_once_it_is_calm():
         await shell.settle(2)
     early = shell.cluster.exists(MEMORY)
 
-    await shell.settle(CALM_SECONDS + 1)
+    await shell.settle(CALM_SECONDS + 6, step=STRIDE)
 
     assert early is False
     assert kept(shell) == {"agents": {"peak": 4}}
@@ -250,6 +252,6 @@ async def test_a_paused_fleet_gets_no_write():
     diarist.parts = {"agents": {"peak": 8}}
     shell.cluster.writes.clear()
 
-    await shell.settle(2 * WRITE_INTERVAL_SECONDS)
+    await shell.settle(2 * WRITE_INTERVAL_SECONDS, step=STRIDE)
 
     assert writes_of_memory(shell) == []
