@@ -12,8 +12,9 @@ from datetime import datetime, timedelta
 from voicefleet.api.scaling import ScalingSpec
 from voicefleet.api.voicefleet import VoiceFleetSpec
 from voicefleet.core.agents_memory import AgentsMemory, read_agents_memory
+from voicefleet.core.arrivals import RECENT_BINS
 from voicefleet.core.demand import Demand, count_rooms, view_demand
-from voicefleet.core.forecast import Forecast, make_forecast
+from voicefleet.core.forecast import BURST_BINS, Forecast, make_forecast
 from voicefleet.core.latency import Latency, view_latency
 from voicefleet.core.stock import safety_stock
 from voicefleet.core.surge import SurgeFloor, surge_floor
@@ -80,7 +81,12 @@ def look_ahead(spec: VoiceFleetSpec, observed: Observed, now: datetime) -> Outlo
         demand=demand,
         latency=latency,
         forecast=make_forecast(
-            memory.concurrency, memory.season, demand.sessions, now=at, lead_seconds=lead
+            memory.concurrency,
+            memory.season,
+            demand.sessions,
+            now=at,
+            lead_seconds=lead,
+            arrivals=memory.arrivals.recent(now, RECENT_BINS + BURST_BINS),
         ),
         surge=surge_floor(observed.surges, now, timedelta(seconds=lead)),
         slots=slots,

@@ -5,7 +5,7 @@ minute of its beginning, in whatever cycle it is seen first, and once however of
 seen. Called by `core/agents_size`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
@@ -73,6 +73,10 @@ class Arrivals:
         """Return how many sessions begin per second, over the last 10 minutes."""
         recent = self._window(now)[-RECENT_BINS:]
         return sum(recent) / (len(recent) * BIN_SECONDS) if recent else 0.0
+
+    def recent(self, now: datetime, bins: int) -> Sequence[int]:
+        """Return the newest whole bins, the oldest first; fewer where fewer are known."""
+        return self._window(now)[-bins:]
 
     def variance(self, now: datetime, seconds: float) -> float | None:
         """Return how much arrivals within `seconds` vary from one such time to the next.

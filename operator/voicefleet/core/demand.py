@@ -37,6 +37,8 @@ class Demand:
     """Pods that may hold sessions and do not tell, by name."""
     new: int = 0
     """How many of the silent ones are Ready so briefly that they may not have been asked."""
+    free: int | None = None
+    """Slots free on workers that take new sessions; None where nobody counted them."""
 
     @property
     def is_known(self) -> bool:
@@ -64,22 +66,24 @@ def view_demand(observed: Observed, now: datetime, *, slots: int, stale_after: t
         slots: Sessions that a worker may hold, for those that never told.
         stale_after: Age at which a report says nothing about now any more.
     """
-    sessions = at_most = heard = serving = new = 0
+    sessions = at_most = heard = serving = new = free = 0
     silent: list[str] = []
     for pod in _callable_pods(observed.pods):
         report = observed.report_of_worker(pod)
         told = _sessions_of(report)
-        serving += pod.is_ready and not (report is not None and report.is_cordoned)
+        is_serving = pod.is_ready and not (report is not None and report.is_cordoned)
+        serving += is_serving
         if told is not None and report is not None and _is_current(report, now, stale_after):
             heard += 1
             sessions += told
             at_most += told
+            free += max(0, slots - told) if is_serving else 0
         elif told is not None or pod.is_ready:
             silent.append(pod.name)
             new += report is None and now - (pod.ready_at or pod.created_at) < GREETING
             sessions += told or 0
             at_most += max(told or 0, slots)
-    return Demand(sessions, at_most, heard, serving, tuple(sorted(silent)), new)
+    return Demand(sessions, at_most, heard, serving, tuple(sorted(silent)), new, free)
 
 
 def count_rooms(observed: Observed, now: datetime, *, age_max: timedelta) -> int | None:
