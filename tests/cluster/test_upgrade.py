@@ -1,5 +1,7 @@
 """One version of the operator after another: what runs goes on, whoever made it."""
 
+import os
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -18,7 +20,8 @@ from support.manifests import (
     with_speech,
 )
 from support.yesterday import LABEL, MARK, copy_yesterday
-from voicefleet_localcluster.installation import Installation
+from voicefleet_localcluster.cluster import LocalCluster
+from voicefleet_localcluster.installation import CHART, Installation
 from voicefleet_localcluster.operator_process import OperatorProcess
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("alone")]
@@ -27,6 +30,7 @@ RESYNC_SECONDS = 5
 SEVERAL_RESYNCS = 3 * RESYNC_SECONDS + 1
 """Long enough for every fleet to be planned and written three times without any event."""
 TIERS = {"agents", "media", "redis", "speech", "evaluation"}
+PAGE = CHART.parents[1] / "docs" / "upgrading.md"
 DAYS = ("yesterday", "today")
 
 
@@ -185,6 +189,32 @@ def test_a_refresh_renews_a_fleet_and_leaves_the_next_one_alone(
     )
     eventually("Ready", lambda: settled(api, first))
     assert set(pods(api, second)) == untouched
+
+
+def test_the_loop_on_the_page_renews_all_fleets(
+    cluster: LocalCluster, api: Api, versions: dict[str, OperatorProcess], new_namespace
+):
+    """Commands that nobody has run are wrong; these run while people call."""
+    namespaces = [new_namespace(), new_namespace()]
+    versions["yesterday"].start()
+    for namespace in namespaces:
+        set_up(api, namespace)
+    versions["yesterday"].stop()
+    versions["today"].start()
+
+    folders = f"{cluster.kubectl_path.parent}:{os.environ['PATH']}"
+    environment = {**os.environ, "KUBECONFIG": str(cluster.kubeconfig), "PATH": folders}
+    subprocess.run(["bash", "-euc", loop_on_the_page()], env=environment, check=True, timeout=300)
+
+    assert [days(api, namespace) for namespace in namespaces] == [
+        {tier: {"today"} for tier in TIERS}
+    ] * 2
+
+
+def loop_on_the_page() -> str:
+    """Return the commands of docs/upgrading.md that refresh every fleet."""
+    blocks = PAGE.read_text().split("```")[1::2]
+    return next(block.strip() for block in blocks if "while read" in block)
 
 
 def test_a_hand_edit_after_an_upgrade_is_undone_and_not_overwritten(
