@@ -42,7 +42,8 @@ CHILDREN = {
     "PodDisruptionBudget": f"/apis/policy/v1/namespaces/{NAMESPACE}/poddisruptionbudgets",
 }
 """Where each kind is counted. ReplicaSets come with the pods that are awaited afterwards."""
-PATIENCE_SECONDS = 900.0
+PATIENCE_SECONDS = 3600.0
+"""10,000 pods cost about 800 seconds of processor time, most of it the API server's."""
 QUIET_SECONDS = 3.0
 QUIET_PATIENCE_SECONDS = 20.0
 """An operator with timers is never quiet; after this it is measured as it is."""
