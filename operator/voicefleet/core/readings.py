@@ -64,7 +64,9 @@ def read_sample(
     if sample is None:
         return Reading(None, Unfit.MISSING)
     value = sample.value
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return Reading(None, Unfit.NOT_A_NUMBER)
+    if isinstance(value, float) and not math.isfinite(value):
         return Reading(None, Unfit.NOT_A_NUMBER)
     if not 0 <= value <= VALUE_MAX:
         return Reading(None, Unfit.OUT_OF_RANGE)

@@ -18,4 +18,6 @@ def read_number(stored: object) -> float | None:
     """Return a finite number that is not negative; None for everything else."""
     if isinstance(stored, bool) or not isinstance(stored, int | float):
         return None
-    return stored if math.isfinite(stored) and stored >= 0 else None
+    if isinstance(stored, float) and not math.isfinite(stored):
+        return None
+    return stored if stored >= 0 else None
