@@ -35,6 +35,10 @@ class FleetCollector(Collector):
         yield from self._collect_signals()
         yield from self._collect_replicas()
 
+    def _snapshot(self) -> list[tuple[ObjectKey, FleetFigures]]:
+        """Return the figures of this moment; cycles go on while a thread puts the text together."""
+        return list(self._figures.items())
+
     def _collect_signals(self) -> Iterator[GaugeMetricFamily]:
         value = GaugeMetricFamily(
             "voicefleet_scaling_signal_value",
@@ -51,7 +55,7 @@ class FleetCollector(Collector):
             "When the newest measurement behind a signal was taken, as Unix time.",
             labels=SIGNAL_LABELS,
         )
-        for key, figures in self._figures.items():
+        for key, figures in self._snapshot():
             for one in figures.signals:
                 labels = (key.namespace, key.name, one.tier, one.signal)
                 value.add_metric(labels, one.value)
@@ -71,7 +75,7 @@ class FleetCollector(Collector):
             "Replicas of a tier that are ready.",
             labels=REPLICA_LABELS,
         )
-        for key, figures in self._figures.items():
+        for key, figures in self._snapshot():
             for tier, replicas in figures.replicas.items():
                 labels = (key.namespace, key.name, tier)
                 desired.add_metric(labels, replicas.desired)

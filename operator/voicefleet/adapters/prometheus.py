@@ -21,7 +21,12 @@ from pathlib import Path
 from typing import Any, Protocol, Self
 
 from voicefleet.adapters.circuit import Circuit, Passage
-from voicefleet.adapters.prometheus_answers import Fault, read_matrix, read_vector
+from voicefleet.adapters.prometheus_answers import (
+    Fault,
+    read_groups,
+    read_matrix,
+    read_vector,
+)
 from voicefleet.adapters.prometheus_client import Access, FaultCause, PrometheusClient, QueryError
 from voicefleet.adapters.prometheus_news import is_news
 from voicefleet.adapters.prometheus_queries import (
@@ -245,10 +250,7 @@ class PrometheusMetrics:
             late = QueryError(FaultCause.TIMEOUT, told, is_unreachable=True)
             return self._note_error(provider, query, late)
         provider.answers.faults.pop(query, None)
-        known: dict[Query, Any] = (
-            provider.answers.rows if query in RANGE_QUERIES else provider.answers.vectors
-        )
-        known[query] = answer
+        store_of(provider.answers, query)[query] = answer
         return None
 
     def _ask_now(self, provider: _Provider, access: Access, query: Query) -> Mapping[Any, Any]:
@@ -264,7 +266,8 @@ class PrometheusMetrics:
                 step_seconds=GPU_STEP_SECONDS,
             )
             return read_matrix(row, names)
-        return read_vector(client.ask(expression), names)
+        read = read_groups if query is Query.EVALUATION_WORK else read_vector
+        return read(client.ask(expression), names)
 
     def _client(self, provider: _Provider, access: Access) -> PrometheusClient:
         """Return this thread's own client; a new token or certificate needs a new one."""
@@ -325,6 +328,13 @@ def wanted_queries(followed: Any) -> tuple[Query, ...]:
     speech = SPEECH_QUERIES if any(spec.speech for spec in specs) else ()
     has_evaluation = any(spec.evaluation is not None for spec in specs)
     return (*CALL_QUERIES, *speech, *(EVALUATION_QUERIES if has_evaluation else ()))
+
+
+def store_of(answers: Answers, query: Query) -> dict[Query, Any]:
+    """Return where the answers to a question are kept, by what they look like."""
+    if query in RANGE_QUERIES:
+        return answers.rows
+    return answers.groups if query is Query.EVALUATION_WORK else answers.vectors
 
 
 def label_names(query: Query, labels: MetricsLabels) -> tuple[str, ...]:

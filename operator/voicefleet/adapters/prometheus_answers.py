@@ -45,6 +45,8 @@ class Fault:
 
 Found = Point | Fault
 Row = tuple[Point, ...]
+Group = tuple[tuple[str, Found], ...]
+"""The values of one fleet by their last label."""
 T = TypeVar("T")
 
 
@@ -64,6 +66,14 @@ def read_matrix(result: Iterable[Any], names: Labels) -> Mapping[Labels, Row | F
     A value that is none is left out of its row; what is left says by its times what is missing.
     """
     return _by_labels(result, names, lambda series: _read_row(series["values"]))
+
+
+def read_groups(result: Iterable[Any], names: Labels) -> Mapping[Labels, Group]:
+    """Return the values that share all labels but the last, with that one beside each."""
+    groups: dict[Labels, list[tuple[str, Found]]] = {}
+    for (*shared, last), found in read_vector(result, names).items():
+        groups.setdefault(tuple(shared), []).append((last, found))
+    return {labels: tuple(group) for labels, group in groups.items()}
 
 
 def _by_labels(

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from voicefleet.adapters.prometheus_answers import Fault, Found, Labels, Point, Row
+from voicefleet.adapters.prometheus_answers import Fault, Found, Group, Labels, Point, Row
 from voicefleet.adapters.prometheus_client import FaultCause
 from voicefleet.adapters.prometheus_queries import GPU_MINUTES, LATENCY_WINDOW, Query
 from voicefleet.model.fleet import Fleet
@@ -39,6 +39,9 @@ DUE_SECONDS_MAX = 30 * 86400
 
 MILLISECONDS = 1000.0
 
+NOT_ASKED = Fault(FaultCause.EMPTY, "not asked yet")
+NO_SERIES = Fault(FaultCause.EMPTY, "no such series")
+
 
 @dataclass(slots=True)
 class Answers:
@@ -46,6 +49,7 @@ class Answers:
 
     vectors: dict[Query, Mapping[Labels, Found]] = field(default_factory=dict)
     rows: dict[Query, Mapping[Labels, Row | Fault]] = field(default_factory=dict)
+    groups: dict[Query, Mapping[Labels, Group]] = field(default_factory=dict)
     faults: dict[Query, Fault] = field(default_factory=dict)
     """Of the last round, by question; a kept answer may be beside it and grows old."""
     asked: frozenset[Query] = frozenset(Query)
@@ -60,6 +64,8 @@ class Reader:
     fleet: Fleet
     now: datetime
     stale_after: timedelta
+    names: tuple[str, ...]
+    """What the fleet's series may be called: its name, or the label that its pods carry."""
 
     def find(self, query: Query, *more: str) -> Found | None:
         """Return the fleet's value; None where the question is switched off."""
@@ -68,23 +74,21 @@ class Reader:
         answer = self.answers.vectors.get(query)
         if answer is None:
             return self._unanswered(query)
-        for name in (self.fleet.name, fleet_label(self.fleet)):
+        for name in self.names:
             if (found := answer.get((self.fleet.namespace, name, *more))) is not None:
                 return found
-        return Fault(FaultCause.EMPTY, "no such series")
+        return NO_SERIES
 
     def find_workload(self, query: Query, workload: str) -> Row | Found | None:
         """Return what is said of one Deployment; None where the question is switched off."""
         if query not in self.answers.asked:
             return None
-        known: Mapping[Query, Mapping[Labels, Row | Found]] = {
-            **self.answers.vectors,
-            **self.answers.rows,
-        }
-        if query not in known:
+        answer: Mapping[Labels, Row | Found] | None = self.answers.rows.get(
+            query, self.answers.vectors.get(query)
+        )
+        if answer is None:
             return self._unanswered(query)
-        missing = Fault(FaultCause.EMPTY, "no such series")
-        return known[query].get((self.fleet.namespace, workload), missing)
+        return answer.get((self.fleet.namespace, workload), NO_SERIES)
 
     def date(self, found: Found | None, seen_at: Found | None, query: Query) -> Found | None:
         """Return a value with the time of the newest sample behind it, if that is of now."""
@@ -111,7 +115,7 @@ class Reader:
         return point
 
     def _unanswered(self, query: Query) -> Fault:
-        return self.answers.faults.get(query) or Fault(FaultCause.EMPTY, "not asked yet")
+        return self.answers.faults.get(query) or NOT_ASKED
 
 
 class Gathering:
@@ -168,7 +172,8 @@ def read_signals(
         now: What ages are counted from.
         stale_after: A value older than this is none.
     """
-    gathering = Gathering(Reader(answers, fleet, now, stale_after))
+    names = tuple(dict.fromkeys((fleet.name, fleet_label(fleet))))
+    gathering = Gathering(Reader(answers, fleet, now, stale_after, names))
     ttfb = gathering.keep_percentile("ttfb", (Query.TTFB, Query.TURNS))
     return Signals(
         ttfb_milliseconds=ttfb,
@@ -266,14 +271,12 @@ def _find_work(reader: Reader) -> tuple[tuple[float, Point], ...] | Fault | None
     query = Query.EVALUATION_WORK
     if query not in reader.answers.asked:
         return None
-    answer = reader.answers.vectors.get(query)
+    answer = reader.answers.groups.get(query)
     if answer is None:
-        return reader.answers.faults.get(query) or Fault(FaultCause.EMPTY, "not asked yet")
-    names = {reader.fleet.name, fleet_label(reader.fleet)}
+        return reader.answers.faults.get(query) or NOT_ASKED
     found: list[tuple[float, Point]] = []
-    for (namespace, name, due_within), point in answer.items():
-        if namespace != reader.fleet.namespace or name not in names:
-            continue
+    groups = (answer.get((reader.fleet.namespace, name)) for name in reader.names)
+    for due_within, point in next(filter(None, groups), ()):
         judged = reader.judge(point, query) if isinstance(point, Point) else point
         seconds = _parse_seconds(due_within)
         if isinstance(judged, Fault):
@@ -287,7 +290,7 @@ def _find_work(reader: Reader) -> tuple[tuple[float, Point], ...] | Fault | None
 def _growing(found: list[tuple[float, Point]]) -> tuple[tuple[float, Point], ...] | Fault:
     ordered = tuple(sorted(found, key=lambda one: one[0]))
     if not ordered:
-        return Fault(FaultCause.EMPTY, "no such series")
+        return NO_SERIES
     if len(ordered) > DUE_ENTRIES_MAX:
         return Fault(FaultCause.PARSE, f"{len(ordered)} due times, {DUE_ENTRIES_MAX} allowed")
     if any(later.value < earlier.value for (_, earlier), (_, later) in pairwise(ordered)):

@@ -217,7 +217,9 @@ async def serve_metrics(telemetry: Telemetry, *, host: str, port: int) -> AsyncI
     """Serve `GET /metrics` while the context lasts; yields the port (0 asks for a free one)."""
 
     async def answer(_: web.Request) -> web.Response:
-        return web.Response(body=telemetry.exposition(), headers={"Content-Type": CONTENT_TYPE})
+        # The text of 1,000 fleets takes 0.4 s: beside the event loop, not on it.
+        body = await asyncio.to_thread(telemetry.exposition)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     application = web.Application()
     application.router.add_get("/metrics", answer)
