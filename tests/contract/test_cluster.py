@@ -19,6 +19,8 @@ from voicefleet.model.plan import MarkPod
 
 NO_SUCH_UID = "00000000-0000-0000-0000-000000000000"
 
+AT = "2026-11-23T09:00:00Z"
+
 
 def child_of(world: World, manifest: Manifest) -> Child:
     """Return a child as the cache shows it."""
@@ -381,6 +383,20 @@ async def test_status_is_written_whole_and_only_when_it_differs(world: World):
     second = await stored(world, world.fleet)
     assert second["status"]["observedGeneration"] == 1
     assert second["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
+
+
+async def test_a_block_of_the_status_that_is_not_written_any_more_goes_away(world: World):
+    """An empty block in its place would differ from what is wanted, in every cycle for ever."""
+    window = {"plan": "p", "window": "w", "startTime": AT, "endTime": AT, "minReplicas": 1}
+    await world.cluster.write_status(
+        world.fleet, {"observedGeneration": 1, "surge": {"active": [window], "next": window}}
+    )
+
+    await world.cluster.write_status(
+        world.fleet, {"observedGeneration": 1, "surge": {"active": [window]}}
+    )
+
+    assert (await stored(world, world.fleet))["status"]["surge"] == {"active": [window]}
 
 
 async def test_status_of_a_fleet_that_is_gone_is_refused(world: World):

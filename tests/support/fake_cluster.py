@@ -300,6 +300,7 @@ class FakeCluster:
         for path, _ in list(_leaves(before)):
             if not any(one[: len(path)] == path for one in wanted):
                 _remove(merged.manifest, path)
+                _prune(merged.manifest, path[:-1])
         _set_defaults(merged.manifest)
         return merged
 
@@ -445,6 +446,13 @@ def _remove(target: Manifest, path: Path) -> None:
     parent = _get(target, path[:-1])
     if isinstance(parent, dict):
         parent.pop(path[-1], None)
+
+
+def _prune(target: Manifest, path: Path) -> None:
+    """Drop blocks that have just lost their last field, as the server does."""
+    while len(path) > 1 and _get(target, path) == {}:
+        _remove(target, path)
+        path = path[:-1]
 
 
 def _merge_patch(target: Manifest, patch: Manifest) -> None:
