@@ -123,9 +123,10 @@ def _read_number(text: str, name: str, most: int) -> int:
     # `isdecimal` takes digits of every script, and so does `int`; a file of bookings has ASCII.
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most))):
         raise LineError(f"{name} is no number from 1 to {most}; write such a number")
-    if not 1 <= int(text) <= most:
-        raise LineError(f"{name} is {int(text)}; write a number from 1 to {most}")
-    return int(text)
+    number = int(text)
+    if not 1 <= number <= most:
+        raise LineError(f"{name} is not between 1 and {most}; write such a number")
+    return number
 
 
 def _instant(minute: int) -> datetime:

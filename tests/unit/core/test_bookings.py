@@ -59,8 +59,8 @@ def test_a_broken_line_is_named_and_the_others_count():
     ("line", "says"),
     [
         pytest.param("2026-11-23T10:00,2700", "2 values instead of 3", id="a value is missing"),
-        pytest.param("2026-11-23T10:00,0,3", "durationSeconds is 0", id="no duration"),
-        pytest.param("2026-11-23T10:00,86401,3", "durationSeconds is 86401", id="over a day"),
+        pytest.param("2026-11-23T10:00,0,3", "durationSeconds is not between 1 and 86400", id="no duration"),
+        pytest.param("2026-11-23T10:00,86401,3", "durationSeconds is not between", id="over a day"),
         pytest.param("2026-11-23T10:00,2700,-3", "sessions is no number", id="negative"),
         pytest.param("2026-11-23T10:00,2700,1e3", "sessions is no number", id="a fraction"),
         pytest.param("2026-11-23T10:00,2700,٣", "sessions is no number", id="another script"),
@@ -76,9 +76,13 @@ def test_a_line_that_is_none_says_why(line, says):
 
 def test_a_problem_never_repeats_what_the_line_says():
     """Whoever may name a ConfigMap in a plan may not be allowed to read it."""
-    bookings = read_bookings("password=hunter2,hunter2,hunter2", BERLIN)
+    text = "password=hunter2,hunter2,hunter2\n2026-11-23T10:00,90210,3"
 
+    bookings = read_bookings(text, BERLIN)
+
+    assert len(bookings.problems) == 2
     assert "hunter2" not in str(bookings)
+    assert "90210" not in str(bookings)
 
 
 def test_a_file_without_end_is_cut_and_says_so():
