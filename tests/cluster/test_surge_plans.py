@@ -1,5 +1,8 @@
 """Announced demand on a real API server: workers come before it, and leave gently after it."""
 
+import os
+import subprocess
+import sys
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -193,3 +196,41 @@ def test_a_new_operator_knows_the_plans_before_its_first_cycle(api: Api, operato
     api.patch("VoiceFleet", namespace, "interviews", {"metadata": {"labels": {"a": "b"}}})
 
     assert lowest_wanted(api, namespace, seconds=10) == 4
+
+
+def test_kubectl_shows_what_comes_and_whether_it_can(cluster, api: Api, operator, namespace: str):
+    """The table is what its author looks at on the evening before."""
+    api.create(a_fleet(namespace))
+    begin = datetime(SystemClock().now().year + 1, 5, 4, 7, tzinfo=UTC)
+    api.create(a_surge_plan(namespace, once(begin, 3600, peakSessions=30)))
+    eventually("a status", lambda: verdicts(api, namespace))
+
+    header, row = cluster.kubectl("get", "surge", "-n", namespace).splitlines()
+
+    assert header.split() == [
+        "NAME", "FLEET", "ACCEPTED", "REACHABLE", "NEXT", "STARTS", "WORKERS", "AGE",
+    ]  # fmt: skip
+    expected = ["campus-day", "interviews", "True", "True", "rush", format_time(begin), "4"]
+    assert row.split()[:7] == expected
+
+
+def test_why_names_the_plan_that_made_the_fleet_large(cluster, api: Api, operator, namespace: str):
+    """The question is asked by somebody who did not write the plan."""
+    api.create(a_fleet(namespace))
+    begin = SystemClock().now() - timedelta(seconds=5)
+    api.create(a_surge_plan(namespace, once(begin, 600, minReplicas=3)))
+    eventually("three workers", lambda: is_ready(api, namespace, 3), seconds=40)
+
+    told = subprocess.run(
+        [sys.executable, "-m", "voicefleet", "why", "vf/interviews", "-n", namespace],
+        env={**os.environ, "KUBECONFIG": str(cluster.kubeconfig)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    ).stdout
+
+    assert "3 wanted (SurgeAhead)" in told
+    assert "> surge" in told
+    ends = format_time(begin + timedelta(seconds=600))
+    assert f"now   SurgePlan campus-day (rush): 3 workers until {ends}" in told
