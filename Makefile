@@ -88,8 +88,13 @@ faults: setup ## Live fleets through crashes, cut connections and lost answers, 
 	@$(LOCALCLUSTER) binaries
 	@$(PYTEST) tests/faults
 
+mutants: setup ## Break the operator in a dozen ways, and see that the histories notice each
+	@$(LOCALCLUSTER) binaries
+	@$(BIN)/python tests/faults/mutants.py
+
 soak: setup ## The same by a thousand seeds, and 100,000 fuzzed specs; SEEDS=200 for fewer
 	@$(LOCALCLUSTER) binaries
+	@VOICEFLEET_MEMORY_SEEDS=$(or $(SEEDS),1000) $(PYTEST) tests/unit/faults
 	@VOICEFLEET_SOAK_SEEDS=$(or $(SEEDS),1000) $(PYTEST) tests/faults/test_soak.py -p no:randomly -s
 	@VOICEFLEET_FUZZ_CASES=100000 VOICEFLEET_FUZZ_REQUESTS=4000 VOICEFLEET_FUZZ_SEQUENCES=100 \
 	  $(PYTEST) --timeout=7200 \
@@ -135,4 +140,4 @@ $(READY): requirements/dev.lock
 	@touch $@
 
 .PHONY: help demo tour test setup check fix format lint types imports tidy unit stats bench bench-policies up down \
-  cluster faults soak generate verify golden lock clean
+  cluster faults mutants soak generate verify golden lock clean

@@ -35,7 +35,7 @@ pytestmark = [
     pytest.mark.skipif(SEEDS == 0, reason="hours, not seconds: run `make soak`"),
 ]
 
-AT_ONCE = 24
+AT_ONCE = 40
 """More than this and the API server, not the operator, is what is tested."""
 LONG_QUIET_SECONDS = 20.0
 """A write that comes back later than the few seconds that other batches are watched."""
@@ -43,11 +43,11 @@ LONG_QUIET_EVERY = 10
 """Batches of which one is watched for that long."""
 CUT_DOWN_MAX = 4
 """Failures that are cut down to their shortest; the rest mostly have the same cause."""
-CRASH_EVERY = 10
+CRASH_EVERY = 5
 """Writes between two crashes of one life."""
 
 
-def test_soak_has_seeds():
+async def test_soak_has_seeds():
     """`make soak SEEDS=0` would be green without having done anything."""
     assert SEEDS > 0
 

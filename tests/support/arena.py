@@ -23,7 +23,7 @@ from support.cluster_fixtures import operator_for
 from support.fault_proxy import FaultProxy
 from support.faults import Trouble
 from support.histories import History, Verdict, shorter, undisturbed
-from support.lives import LIVES, Life
+from support.lives import LIVES, STAGE_SECONDS, Life
 from support.mirror import Mirror, OverdueError
 from support.oracles import Calls, Shape, differences, faults_in_log, shape_of
 from voicefleet_localcluster.cluster import LocalCluster
@@ -55,6 +55,8 @@ class Arena:
     wanted: dict[History, Shape] = field(default_factory=dict)
     starts: int = 0
     """How often the operator had to be started again."""
+    stage_seconds: float = STAGE_SECONDS
+    converge_seconds: float = CONVERGE_SECONDS
 
     @classmethod
     @asynccontextmanager
@@ -174,6 +176,9 @@ class Arena:
     def _conclude(self, place: Life, failed: list[str]) -> Verdict:
         trouble = self.proxy.troubles[place.namespace]
         writes = self.proxy.writes_in(place.namespace)
+        failed = failed + [
+            f"deleted whatever has that name: {one}" for one in writes if not one.is_guarded
+        ]
         if failed:
             writes_told = [f"wrote {write}" for write in writes[-4:]]
             failed = [f"in {place.namespace}:", *failed, *writes_told]
@@ -188,7 +193,7 @@ class Arena:
                 place.namespace,
                 "the same end as undisturbed",
                 lambda: not differences(wanted, self._shape(place)),
-                seconds=CONVERGE_SECONDS,
+                seconds=self.converge_seconds,
             )
         except (OverdueError, LocalClusterError) as error:
             return [str(error), *differences(wanted, self._shape(place))]
@@ -225,7 +230,9 @@ class Arena:
                 }
             },
         )
-        return Life(namespace, history, self.mirror, self.cluster.world, self.calls)
+        return Life(
+            namespace, history, self.mirror, self.cluster.world, self.calls, self.stage_seconds
+        )
 
     def _shape(self, place: Life) -> Shape:
         return shape_of(self.mirror.of(place.namespace), place.namespace)

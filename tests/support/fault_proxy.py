@@ -50,6 +50,8 @@ class Write:
     path: str
     manager: str
     status: int
+    is_guarded: bool = True
+    """Whether a deletion names the UID of what it is about."""
 
     def __str__(self) -> str:
         """Read as one line of a record."""
@@ -200,9 +202,10 @@ class FaultProxy:
         if fault is not None and fault.kind is FaultKind.REFUSED:
             _abort(request.transport)
             return web.Response()
-        async with self._forward(request, await request.read()) as answer:
+        sent = await request.read()
+        async with self._forward(request, sent) as answer:
             body = await answer.read()
-        self._note(request, answer.status, is_write=is_write)
+        self._note(request, answer.status, is_write=is_write, sent=sent)
         if fault is not None:
             await self._spoil_answer(request, fault, (about and about["namespace"]) or "")
         return web.Response(status=answer.status, body=body, headers=_passed(answer))
@@ -299,10 +302,14 @@ class FaultProxy:
             request.method, address, data=body or None, headers=_asking(request)
         )
 
-    def _note(self, request: web.Request, status: int, *, is_write: bool) -> None:
-        if is_write:
-            manager = request.query.get("fieldManager", "")
-            self.writes.append(Write(request.method, request.path, manager, status))
+    def _note(
+        self, request: web.Request, status: int, *, is_write: bool, sent: bytes = b""
+    ) -> None:
+        if not is_write:
+            return
+        manager = request.query.get("fieldManager", "")
+        is_guarded = request.method != "DELETE" or status >= 400 or b'"uid"' in sent
+        self.writes.append(Write(request.method, request.path, manager, status, is_guarded))
 
 
 def _status(code: int, reason: str, message: str) -> dict[str, Any]:

@@ -40,6 +40,7 @@ class Life:
     mirror: Mirror
     world: WorldClient
     calls: Calls
+    stage_seconds: float = STAGE_SECONDS
 
     @property
     def fleet(self) -> Manifest | None:
@@ -63,7 +64,7 @@ class Life:
 
     async def until(self, what: str, check: Callable[[], Any]) -> Any:
         """Wait for one step of this life."""
-        return await self.mirror.until(self.namespace, what, check, seconds=STAGE_SECONDS)
+        return await self.mirror.until(self.namespace, what, check, seconds=self.stage_seconds)
 
     async def settled(self, what: str, *, workers: int | None = None) -> None:
         """Wait until the operator has done all it was asked, and says so."""
