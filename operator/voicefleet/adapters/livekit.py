@@ -14,14 +14,13 @@ from typing import Self
 import aiohttp
 
 from voicefleet.adapters.bodies import host_of, read_body
+from voicefleet.api.media import SERVER_METRICS_PORT
 from voicefleet.errors import UnavailableError
 from voicefleet.model.observed import Pod, ServerReport
 from voicefleet.ports import Clock
 
 logger = logging.getLogger(__name__)
 
-METRICS_PORT = 6789
-"""Where the livekit.yaml that is rendered for every server puts its Prometheus endpoint."""
 
 BODY_BYTES_MAX = 1024 * 1024
 """A server with hundreds of rooms answers some 100 KB."""
@@ -62,7 +61,7 @@ class PrometheusMediaServers:
         port: Where the servers expose their metrics.
     """
 
-    def __init__(self, *, clock: Clock, port: int = METRICS_PORT) -> None:
+    def __init__(self, *, clock: Clock, port: int = SERVER_METRICS_PORT) -> None:
         self._clock = clock
         self._port = port
         self._reports: dict[str, ServerReport] = {}
