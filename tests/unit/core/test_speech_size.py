@@ -101,6 +101,12 @@ def test_busy_gpus_and_a_slow_stage_add_replicas():
         pytest.param(signals(99, 99, 99, 99, waiting=85), id="four minutes only"),
         pytest.param(signals(99, 99, 99, 99, 99, waiting=85, coverage=0.6), id="60 % covered"),
         pytest.param(signals(99, 99, None, 99, 99, waiting=85), id="a gap in the row"),
+        pytest.param(
+            replace(
+                signals(waiting=85), utilization=gpu(99, 99, 99, age=190 * SECOND) + gpu(99, 99)
+            ),
+            id="a minute that nobody measured",
+        ),
     ],
 )
 def test_utilisation_alone_adds_nothing(told):
