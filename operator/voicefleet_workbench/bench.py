@@ -1,7 +1,7 @@
 """`make bench`: what must be fast, measured, each figure beside its bar.
 
-Without an argument everything runs; `planner`, `cluster`, `live`, `scale` or `crowd` runs one
-part. It fails when a bar is missed. `scale` is small here, beside the baseline; `crowd` is one
+Without an argument everything runs; `planner`, `decide`, `cluster`, `live`, `scale` or `crowd` runs
+one part. It fails when a bar is missed. `scale` is small here, beside the baseline; `crowd` is one
 fleet of 1,000 pods. `python -m voicefleet_workbench.scale` takes sizes.
 """
 
@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 
 from voicefleet_workbench.bench_cluster import measure_cluster
+from voicefleet_workbench.bench_decide import measure_decision
 from voicefleet_workbench.bench_live import measure_live
 from voicefleet_workbench.bench_planner import measure_planner
 from voicefleet_workbench.figures import Figure, print_figures
@@ -16,6 +17,7 @@ from voicefleet_workbench.scale import measure_crowd, measure_scale
 
 PARTS: Mapping[str, Callable[[], Iterator[Figure]]] = {
     "planner": measure_planner,
+    "decide": measure_decision,
     "cluster": measure_cluster,
     "live": measure_live,
     "scale": measure_scale,

@@ -40,19 +40,18 @@ class AgentsMemory:
     unknown_since: int | None = None
     """Since when no worker tells its sessions; None while one does."""
 
-    def note(
-        self, demand: Demand, began: Iterable[datetime], pods: Iterable[Pod], now: datetime
-    ) -> "AgentsMemory":
+    def note(self, demand: Demand, pods: Iterable[Pod], now: datetime) -> "AgentsMemory":
         """Return the same with what is seen now; twice the same instant changes nothing.
 
         Args:
-            demand: Sessions now.
-            began: When the running ones began.
+            demand: Sessions now, and when they began.
             pods: Pods of the fleet, for how long they took to start.
             now: The cycle's single clock reading.
         """
         at = int(now.timestamp())
-        seen = replace(self, arrivals=self.arrivals.note(began, now), starts=self.starts.note(pods))
+        seen = replace(
+            self, arrivals=self.arrivals.note(demand.began, now), starts=self.starts.note(pods)
+        )
         if not demand.is_known:
             since = at if self.unknown_since is None else min(self.unknown_since, at)
             return replace(seen, concurrency=Steps(), unknown_since=since)

@@ -5,7 +5,6 @@ counts for. Nothing is decided here. Called by `core/agents_size`, and by the co
 about signals.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -18,7 +17,7 @@ from voicefleet.core.forecast import BURST_BINS, Forecast, make_forecast
 from voicefleet.core.latency import Latency, view_latency
 from voicefleet.core.stock import safety_stock
 from voicefleet.core.surge import SurgeFloor, surge_floor
-from voicefleet.model.observed import Observed, Tier
+from voicefleet.model.observed import Observed
 
 CALL_SECONDS = 180
 """Mean length of 57,578 recorded calls, rounded; used where workers do not tell beginnings."""
@@ -66,16 +65,17 @@ def look_ahead(spec: VoiceFleetSpec, observed: Observed, now: datetime) -> Outlo
     scaling, slots = spec.scaling, spec.agents.sessions_per_worker
     at = int(now.timestamp())
     demand = count_demand(spec, observed, now)
-    began = tuple(_beginnings(observed))
     latency = judge_latency(scaling, observed, demand, now)
     known = read_agents_memory(observed.memory.get("agents"))
-    memory = known.note(demand, began, observed.pods, now)
+    memory = known.note(demand, observed.pods, now)
     guard = memory.guard.judge(latency, load=_load(demand, slots * known.guard.derate), now=now)
     lead = memory.starts.lead_seconds
-    rate = memory.arrivals.rate_per_second(now) if began else demand.sessions / CALL_SECONDS
+    rate = demand.sessions / CALL_SECONDS
+    if demand.tells_beginnings or not demand.sessions:
+        rate = memory.arrivals.rate_per_second(now)
     measured = memory.arrivals.variance(now, lead)
     lately = now - timedelta(seconds=LINGER_SECONDS)
-    recent = sum(start >= lately for start in began)
+    recent = sum(start >= lately for start in demand.began)
     peak = memory.concurrency.peak(at - LINGER_SECONDS) or 0
     return Outlook(
         demand=demand,
@@ -125,14 +125,6 @@ def judge_latency(
     if demand.is_known and demand.at_most == 0 and latency.is_absent:
         return replace(latency, fault="")
     return latency
-
-
-def _beginnings(observed: Observed) -> Iterator[datetime]:
-    """Yield when each running session began, by the word of the process that holds it."""
-    for pod in observed.pods:
-        if pod.tier is Tier.AGENTS and pod.is_running:
-            report = observed.report_of_worker(pod)
-            yield from report.session_starts if report is not None else ()
 
 
 def _load(demand: Demand, per_worker: float) -> float:

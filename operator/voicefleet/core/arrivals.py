@@ -25,9 +25,6 @@ RECENT_BINS = 40
 KNOWN_AT_FIRST_SECONDS = 120
 """A first look knows nearly every session of the last two minutes: few are shorter."""
 
-LOOK_BACK = timedelta(minutes=10)
-"""Sessions that began earlier have long been counted."""
-
 AHEAD_MAX = timedelta(seconds=15)
 """So far may a worker's clock be ahead of ours."""
 
@@ -128,11 +125,11 @@ def read_arrivals(stored: object) -> Arrivals:
 
 
 def _count_by_bin(starts: Iterable[datetime], now: datetime) -> dict[int, int]:
-    """Count beginnings that are recent and not from the future."""
+    """Count beginnings that are not from the future."""
     counts: dict[int, int] = {}
-    earliest, latest = now - LOOK_BACK, now + AHEAD_MAX
+    latest = now + AHEAD_MAX
     for start in starts:
-        if earliest <= start <= latest:
+        if start <= latest:
             number = int(start.timestamp()) // BIN_SECONDS
             counts[number] = counts.get(number, 0) + 1
     return counts

@@ -17,6 +17,9 @@ from voicefleet.model.observed import Observed, Pod, Tier, WorkerReport
 GREETING = timedelta(seconds=15)
 """A worker that became Ready a moment ago may not have been asked yet."""
 
+BEGAN_AGE_MAX = timedelta(minutes=10)
+"""Sessions that began earlier have been counted among the arrivals long ago."""
+
 SESSIONS_MAX = 10_000
 """No worker holds more; the API allows 200 slots."""
 
@@ -39,6 +42,10 @@ class Demand:
     """How many of the silent ones are Ready so briefly that they may not have been asked."""
     free: int | None = None
     """Slots free on workers that take new sessions; None where nobody counted them."""
+    began: tuple[datetime, ...] = ()
+    """When running sessions began, as far as that is recent."""
+    tells_beginnings: bool = False
+    """Whether any worker tells when its sessions began."""
 
     @property
     def is_known(self) -> bool:
@@ -68,9 +75,15 @@ def view_demand(observed: Observed, now: datetime, *, slots: int, stale_after: t
     """
     sessions = at_most = heard = serving = new = free = 0
     silent: list[str] = []
+    began: list[datetime] = []
+    tells_beginnings = False
+    earliest = now - BEGAN_AGE_MAX
     for pod in _callable_pods(observed.pods):
         report = observed.report_of_worker(pod)
         told = _sessions_of(report)
+        if report is not None and report.session_starts:
+            tells_beginnings = True
+            began += [start for start in report.session_starts if start >= earliest]
         is_serving = pod.is_ready and not (report is not None and report.is_cordoned)
         serving += is_serving
         if told is not None and report is not None and _is_current(report, now, stale_after):
@@ -83,7 +96,17 @@ def view_demand(observed: Observed, now: datetime, *, slots: int, stale_after: t
             new += report is None and now - (pod.ready_at or pod.created_at) < GREETING
             sessions += told or 0
             at_most += max(told or 0, slots)
-    return Demand(sessions, at_most, heard, serving, tuple(sorted(silent)), new, free)
+    return Demand(
+        sessions=sessions,
+        at_most=at_most,
+        heard=heard,
+        serving=serving,
+        silent=tuple(sorted(silent)),
+        new=new,
+        free=free,
+        began=tuple(began),
+        tells_beginnings=tells_beginnings,
+    )
 
 
 def count_rooms(observed: Observed, now: datetime, *, age_max: timedelta) -> int | None:
