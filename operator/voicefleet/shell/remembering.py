@@ -31,6 +31,10 @@ CALM_SECONDS = 10.0
 """A change is seldom alone. It is written once nothing has changed for so long, or after a whole
 interval of changes; so a new fleet's first memory is written once, and then rests with it."""
 
+RUNNING_SUMS = frozenset({"area", "until", "watched"})
+"""Of the quarter of an hour that is not over yet (`core/season`): they move in every cycle of a
+fleet with calls. They are written together with what lasts, and never for their own sake."""
+
 TEXT_MAX = 200_000
 """Characters. Four weeks in quarters of an hour are 40,000; the API server refuses 1,000,000."""
 
@@ -66,7 +70,7 @@ class MemoryKeeper:
             return
         known = memory.planned or {}
         memory.planned = {**known, **plan.memory}
-        if memory.planned != known:
+        if lasting(memory.planned) != lasting(known):
             memory.changed_at = self._clock.monotonic()
             if memory.unkept_since is None:
                 memory.unkept_since = memory.changed_at
@@ -76,7 +80,7 @@ class MemoryKeeper:
         if not memory.planned or fleet.is_deleting or fleet.spec.paused:
             return None
         child = find_child(observed, memory_key(fleet), fleet.uid)
-        if memory.planned == memory.kept and child is not None:
+        if child is not None and lasting(memory.planned) == lasting(memory.kept):
             return None
         now = self._clock.monotonic()
         if (wait := find_due(memory) - now) > 0:
@@ -139,6 +143,15 @@ def load_memory(fleet: Fleet, child: Child | None) -> Mapping[str, Any]:
         logger.info("%s: %s holds no parts of a memory and is begun anew", fleet, child.key)
         return {}
     return found
+
+
+def lasting(planned: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a memory without its running sums: what is worth a write when it changes."""
+    return {
+        name: lasting(value) if isinstance(value, dict) else value
+        for name, value in planned.items()
+        if name not in RUNNING_SUMS
+    }
 
 
 def to_text(planned: Mapping[str, Any]) -> str:

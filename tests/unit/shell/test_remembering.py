@@ -105,6 +105,25 @@ async def test_the_same_again_is_not_written():
     assert writes_of_memory(shell) == []
 
 
+async def test_running_sums_wait_for_what_lasts():
+    """A fleet whose calls neither grow nor fall rests for a quarter of an hour at a time."""
+    diarist = Diarist(agents={"season": {"area": 1.0, "weeks": {"1": [4]}}})
+    shell = await a_shell(diarist)
+    shell.cluster.writes.clear()
+    for area in range(2, 90):
+        diarist.parts = {"agents": {"season": {"area": float(area), "weeks": {"1": [4]}}}}
+        await shell.settle(STRIDE, step=STRIDE)
+        await shell.cycle(fleet_key_of())
+    during = writes_of_memory(shell)
+    diarist.parts = {"agents": {"season": {"area": 90.0, "weeks": {"1": [4, 5]}}}}
+
+    await shell.cycle(fleet_key_of())
+    await shell.settle(WRITE_INTERVAL_SECONDS + 5, step=STRIDE)
+
+    assert during == []
+    assert kept(shell)["agents"]["season"] == {"area": 90.0, "weeks": {"1": [4, 5]}}
+
+
 async def test_it_is_written_at_most_once_a_minute():
     """A busy fleet changes it in every cycle, and each write wakes every watcher."""
     diarist = Diarist(agents={"peak": 7})
