@@ -301,7 +301,9 @@ def test_fleets_whose_names_run_into_each_other_leave_each_other_alone(
 
     after = children_of(api, namespace, "a-speech"), children_of(api, namespace, "a-agents")
     assert "Service/a-speech-media" in condition(fleet, "Stalled")["message"]
-    assert after == before
+    # A fleet may have got one of its own meanwhile: its memory is first written after a while.
+    kept = [{key: now.get(key) for key in was} for was, now in zip(before, after, strict=True)]
+    assert kept == list(before)
     for name in ("a-speech", "a-agents"):
         assert is_settled(api.get("VoiceFleet", namespace, name))
 
