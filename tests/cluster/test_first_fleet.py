@@ -88,7 +88,9 @@ def test_kubectl_get_shows_the_columns(cluster, api: Api, operator, namespace: s
     )
 
     header, row = (line.split() for line in shown.splitlines()[:2])
-    assert header == ["NAME", "READY", "SESSIONS", "AGENTS", "MEDIA", "AGE"]
+    assert header == [
+        "NAME", "READY", "SESSIONS", "P95", "TARGET", "AGENTS", "MEDIA", "AGE",
+    ]  # fmt: skip
     assert row[:5] == ["interviews", "True", "0/16", "2/2", "1/1"]
 
 
