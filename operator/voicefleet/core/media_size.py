@@ -91,7 +91,7 @@ def decide_media_size(
         connections,
         follow_trend(load, at, lead),
         lead,
-        surge_floor(seen.observed.surges, now, timedelta(seconds=lead)),
+        surge_floor(seen.observed.surges, now, timedelta(seconds=starts.announced_seconds)),
     )
     bounds = bound_media(spec)
     desires = tuple(_find_desires(spec, view)) if connections.is_known else ()

@@ -85,7 +85,7 @@ class SurgeKeeper:
             sessions_per_worker=agents.sessions_per_worker * memory.guard.derate,
             max_replicas=agents.max_replicas,
             ready_replicas=fleet.status.agents.ready_replicas,
-            lead_time=timedelta(seconds=memory.starts.lead_seconds),
+            lead_time=timedelta(seconds=memory.starts.announced_seconds),
             quota=await self._find_quota(fleet, plan),
         )
         return room, ""

@@ -160,14 +160,14 @@ def test_after_ten_silent_minutes_room_is_made_for_what_is_usual():
 
 
 def test_announced_demand_is_there_a_lead_time_early():
-    """75 s before the door opens for 200 candidates 25 workers are asked for, and not before."""
+    """Five minutes before the door opens for 200 candidates 25 workers are asked for."""
     day = Surge("campus", "monday", NOW + HALF_HOUR, NOW + 2 * HALF_HOUR, peak_sessions=200)
     pilot = Pilot(a_spec(), 2, surges=(day,))
 
     early = pilot.see(0).wanted
-    pilot.now = NOW + HALF_HOUR - 80 * SECOND
+    pilot.now = NOW + HALF_HOUR - 305 * SECOND
     before = pilot.see(0)
-    pilot.now = NOW + HALF_HOUR - 75 * SECOND
+    pilot.now = NOW + HALF_HOUR - 300 * SECOND
     ahead = pilot.see(0)
 
     assert (early, before.wanted) == (2, 2)

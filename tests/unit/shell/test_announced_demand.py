@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from support.cycles import IMAGE, NAMESPACE, Shell, a_fleet_body
 from support.surge_cases import a_surge_plan
 from voicefleet.api.base import format_time
+from voicefleet.core.lead_time import ANNOUNCED_SECONDS_MIN
 
 QUICK = {"scaleDown": {"stabilizationWindowSeconds": 0, "maxPercentPerMinute": 100}}
 SLOTS = 8
@@ -37,18 +38,17 @@ def wanted(shell: Shell) -> int:
     return int(shell.status()["agents"]["desiredReplicas"])
 
 
-def lead_of(shell: Shell) -> timedelta:
-    """Return the lead time that the fleet's decisions go by."""
-    return timedelta(seconds=shell.status()["agents"]["sizing"]["figures"]["leadSeconds"])
+LEAD = timedelta(seconds=ANNOUNCED_SECONDS_MIN)
+"""No start of this fleet takes longer."""
 
 
 async def test_workers_are_asked_for_a_lead_time_before_the_window_begins():
     """No event tells of that moment; the cycle before it has to have set its alarm."""
     shell = await a_quiet_fleet()
-    begin = shell.clock.now().replace(microsecond=0) + timedelta(seconds=120)
+    begin = shell.clock.now().replace(microsecond=0) + timedelta(seconds=400)
     announce(shell, begin, peakSessions=5 * SLOTS)
     await shell.settle(seconds=1)
-    rest = begin - lead_of(shell) - shell.clock.now()
+    rest = begin - LEAD - shell.clock.now()
 
     await shell.settle(seconds=rest.total_seconds() - 0.5)
     before = wanted(shell)
