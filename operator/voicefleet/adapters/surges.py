@@ -97,30 +97,32 @@ class SurgePlans:
 
     def store(self, body: Mapping[str, Any]) -> None:
         """Keep a plan if it is news; wake it, and the fleets that it was and is about."""
-        metadata, key = body["metadata"], _key_of(body)
-        uid, version = str(metadata.get("uid", "")), version_of(dict(body))
-        before, known = self._plans.get(key), self._versions.get(key)
-        if known is not None and known[0] == uid and version <= known[1]:
+        key = _key_of(body)
+        if not self._is_news(key, body):
             return
-        self._versions[key] = uid, version
-        if "deletionTimestamp" in metadata:
+        if "deletionTimestamp" in body["metadata"]:
             self._drop(key)
             return
-        made = announce(key, body)
-        is_same_life = before is not None and known is not None and known[0] == uid
-        if is_same_life and before is not None and before.generation == made.generation:
+        made, before = announce(key, body), self._plans.get(key)
+        if before is not None and (before.uid, before.generation) == (made.uid, made.generation):
             # Nobody but ourselves writes status, so nothing else can be new.
             self._plans[key] = replace(before, status=made.status)
             return
-        self._plans[key] = made
-        self._resolved.pop(key, None)
+        self._drop(key)
+        self._plans[key] = keep_bookings(made, before)
         if made.spec is not None and made.spec.bookings is not None:
             self._due[key] = self._monotonic()
-        else:
-            self._due.pop(key, None)
         self._wake(key)
-        for fleet in {made.fleet, before.fleet if before else made.fleet}:
-            self._wake(fleet)
+        self._wake(made.fleet)
+
+    def _is_news(self, key: ObjectKey, body: Mapping[str, Any]) -> bool:
+        """Say whether a plan is newer than what is known, and remember how new it is."""
+        uid, version = str(body["metadata"].get("uid", "")), version_of(dict(body))
+        known_uid, known_version = self._versions.get(key, ("", 0))
+        if uid == known_uid and version <= known_version:
+            return False
+        self._versions[key] = uid, version
+        return True
 
     def forget(self, key: ObjectKey) -> None:
         """Drop a plan that does not exist any more."""
@@ -227,10 +229,17 @@ class SurgePlans:
             if not (token := page["metadata"].get("continue")):
                 break
             params = {"limit": PAGE_SIZE, "continue": token}
-        for key in [key for key in self._plans if namespace in ("", key.namespace)]:
-            # What was written after the list was read is newer than it, and stays.
-            if key not in keys and self._versions[key][1] <= version:
-                self.forget(key)
+        self._retain(keys, version, namespace)
+
+    def _retain(self, keys: Collection[ObjectKey], version: int, namespace: str) -> None:
+        """Drop what a complete list does not have; what was written after it stays."""
+        gone = [
+            key
+            for key in self._plans.keys() - set(keys)
+            if namespace in ("", key.namespace) and self._versions[key][1] <= version
+        ]
+        for key in gone:
+            self.forget(key)
 
     def _tell_once(self, what: str, error: VoiceFleetError) -> None:
         level = logging.DEBUG if what == self._told else logging.WARNING
@@ -269,20 +278,33 @@ def announce(key: ObjectKey, body: Mapping[str, Any]) -> Announcement:
     """Return a plan as its author wrote it, or the reason why it cannot be acted on."""
     written = str((body.get("spec") or {}).get("fleetName", ""))
     fleet = fleet_key(key.namespace, written)
+    uid = str(body["metadata"].get("uid", ""))
     generation = int(body["metadata"].get("generation", 0))
     try:
         parsed = parse_surge_plan(body)
     except SpecError as error:
         return Announcement(
-            key, generation, fleet, refused_for=SurgeReason.INVALID_PLAN, error=str(error)
+            key, uid, generation, fleet, refused_for=SurgeReason.INVALID_PLAN, error=str(error)
         )
-    made = Announcement(key, generation, fleet, spec=parsed.spec, status=parsed.status)
+    made = Announcement(key, uid, generation, fleet, spec=parsed.spec, status=parsed.status)
     try:
         find_zone(parsed.spec.time_zone)
     except SpecError as error:
         refused = SurgeReason.TIME_ZONE_UNKNOWN
         return replace(made, spec=None, refused_for=refused, error=str(error))
     return made
+
+
+def keep_bookings(made: Announcement, before: Announcement | None) -> Announcement:
+    """Return a plan with the bookings that were read for it before, if they are still its own.
+
+    The file is read again within a second. Without it the fleet might shrink in this second.
+    """
+    if before is None or before.spec is None or made.spec is None:
+        return made
+    was, now = before.spec, made.spec
+    is_same = (was.bookings, was.time_zone) == (now.bookings, now.time_zone)
+    return replace(made, bookings=before.bookings) if is_same else made
 
 
 def missing_bookings(what: str) -> Bookings:

@@ -52,18 +52,22 @@ def _limits_of(quota: Manifest, needs: Mapping[str, Decimal], workers: int) -> I
     if any(spec.get(scope) for scope in SCOPES):
         return
     hard, used = status.get("hard") or spec.get("hard") or {}, status.get("used") or {}
-    name = quota["metadata"]["name"]
     for resource in sorted(hard.keys() & needs.keys()):
-        need, most = needs[resource], _amount(hard[resource])
-        taken = _amount(used.get(resource, "0"))
-        if most is None or taken is None or need <= 0:
-            continue
-        room = max(0, int((most - taken) / need))
-        yield QuotaLimit(
-            workers + room,
-            f"ResourceQuota {name} has {used.get(resource, '0')} of {hard[resource]} {resource} "
-            f"in use, room for {room} more",
-        )
+        room = _room(hard[resource], used.get(resource, "0"), needs[resource])
+        if room is not None:
+            yield QuotaLimit(
+                workers + room,
+                f"ResourceQuota {quota['metadata']['name']} has {used.get(resource, '0')} of "
+                f"{hard[resource]} {resource} in use, room for {room} more",
+            )
+
+
+def _room(hard: object, used: object, need: Decimal) -> int | None:
+    """Return how many more pods fit, None where nobody can tell."""
+    most, taken = _amount(hard), _amount(used)
+    if most is None or taken is None or need <= 0:
+        return None
+    return max(0, int((most - taken) / need))
 
 
 def _needs_of(pod: PodSettings) -> dict[str, Decimal]:

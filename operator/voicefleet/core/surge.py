@@ -11,7 +11,7 @@ what another one asks for. Called by the sizes of the tiers and by the status.
 """
 
 import math
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -92,24 +92,16 @@ def surge_floor(
         lead_time: From deciding to add capacity to that capacity taking sessions.
     """
     until = now + max(lead_time, timedelta(0))
-    pieces = [
-        piece
-        for surge in surges
-        if surge.starts_at <= until and glides_until(surge) > now
-        for piece in _split(surge)
-        if piece.begins_at <= until and piece.ends_at > now
-    ]
+    pieces = _find_near(surges, now, until)
     claims = _find_claims(pieces, now, until)
-    by_sessions = max(claims, key=lambda claim: claim.sessions, default=None)
-    by_replicas = max(claims, key=lambda claim: claim.replicas, default=None)
-    sessions = by_sessions.sessions if by_sessions else 0
-    replicas = by_replicas.replicas if by_replicas else 0
+    sessions, sessions_because = _find_largest(claims, lambda claim: claim.sessions, now)
+    replicas, replicas_because = _find_largest(claims, lambda claim: claim.replicas, now)
     return SurgeFloor(
         sessions=sessions,
         replicas=replicas,
         inhibits_scale_down=any(claim.surge.inhibit_scale_down for claim in claims),
-        sessions_because=_explain(by_sessions, now) if by_sessions and sessions else "",
-        replicas_because=_explain(by_replicas, now) if by_replicas and replicas else "",
+        sessions_because=sessions_because,
+        replicas_because=replicas_because,
         changes_at=_find_change(surges, pieces, now, until),
     )
 
@@ -117,6 +109,11 @@ def surge_floor(
 def glides_until(surge: Surge) -> datetime:
     """Return when nothing is left of a surge."""
     return surge.ends_at + timedelta(seconds=surge.glide_seconds)
+
+
+def is_live(surge: Surge, instant: datetime) -> bool:
+    """Say whether a surge's demand lasts at an instant, its glide included."""
+    return surge.starts_at <= instant < glides_until(surge)
 
 
 def is_outranked(surge: Surge, others: Iterable[Surge], instant: datetime) -> bool:
@@ -146,17 +143,22 @@ def _split(surge: Surge) -> Iterable[_Piece]:
     return (piece for piece in pieces if piece.begins_at < piece.ends_at)
 
 
+def _find_near(surges: Iterable[Surge], now: datetime, until: datetime) -> list[_Piece]:
+    """Return the pieces of which any part lies between two instants, both included."""
+    near = (surge for surge in surges if surge.starts_at <= until and glides_until(surge) > now)
+    pieces = (piece for surge in near for piece in _split(surge))
+    return [piece for piece in pieces if piece.begins_at <= until and piece.ends_at > now]
+
+
 def _find_claims(pieces: Collection[_Piece], now: datetime, until: datetime) -> list[_Claim]:
     """Return what is asked for at any moment from now until then, both included.
 
     Demand changes evenly between two edges, so its highest value lies at one of them.
     """
-    inner = {edge for piece in pieces for edge in (piece.begins_at, piece.ends_at)}
-    edges = [now, *sorted(edge for edge in inner if now < edge < until)]
     ahead = sorted(pieces, key=lambda piece: piece.begins_at, reverse=True)
     live: list[_Piece] = []
     claims: list[_Claim] = []
-    for begin, end in pairwise([*edges, until, until]):
+    for begin, end in pairwise(_find_edges(pieces, now, until)):
         while ahead and ahead[-1].begins_at <= begin:
             live.append(ahead.pop())
         live = [piece for piece in live if piece.ends_at > begin]
@@ -165,6 +167,12 @@ def _find_claims(pieces: Collection[_Piece], now: datetime, until: datetime) -> 
             for piece in _without_outranked(live, begin)
         ]
     return sorted(claims, key=_rank)
+
+
+def _find_edges(pieces: Iterable[_Piece], now: datetime, until: datetime) -> list[datetime]:
+    """Return the instants at which demand may bend or jump; the last one twice, as a stretch."""
+    inner = {edge for piece in pieces for edge in (piece.begins_at, piece.ends_at)}
+    return [now, *sorted(edge for edge in inner if now < edge < until), until, until]
 
 
 def _without_outranked(live: Collection[_Piece], instant: datetime) -> Iterable[_Piece]:
@@ -180,6 +188,16 @@ def _without_outranked(live: Collection[_Piece], instant: datetime) -> Iterable[
         if piece.surge.is_booked
         or piece.surge.priority >= highest.get(piece.surge.plan, piece.surge.priority)
     )
+
+
+def _find_largest(
+    claims: Iterable[_Claim], amount: Callable[[_Claim], int], now: datetime
+) -> tuple[int, str]:
+    """Return the largest amount that is asked for, and who asks for it."""
+    largest = max(claims, key=amount, default=None)
+    if largest is None or amount(largest) == 0:
+        return 0, ""
+    return amount(largest), _explain(largest, now)
 
 
 def _rank(claim: _Claim) -> tuple[datetime, str, str]:

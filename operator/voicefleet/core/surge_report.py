@@ -8,7 +8,7 @@ from collections.abc import Collection
 from datetime import datetime
 
 from voicefleet.api.status import SURGES_MAX, AnnouncedSurge, SurgeStatus
-from voicefleet.core.surge import glides_until, is_outranked
+from voicefleet.core.surge import is_live, is_outranked
 from voicefleet.model.surge import Surge
 
 
@@ -19,31 +19,27 @@ def report_surges(surges: Collection[Surge], now: datetime) -> SurgeStatus | Non
         surges: The occurrences around now.
         now: The cycle's single clock reading.
     """
-    sized = [surge for surge in surges if surge.peak_sessions or surge.min_replicas]
-    active = [
-        surge
-        for surge in sized
-        if surge.starts_at <= now < glides_until(surge) and not is_outranked(surge, surges, now)
-    ]
-    ahead = [
-        surge
-        for surge in sized
-        if surge.starts_at > now and not is_outranked(surge, surges, surge.starts_at)
-    ]
+    active = [one for one in surges if is_live(one, now) and _counts(one, surges, now)]
+    ahead = [one for one in surges if one.starts_at > now and _counts(one, surges, one.starts_at)]
     if not active and not ahead:
         return None
-    largest_first = sorted(
-        active, key=lambda one: (-one.peak_sessions, -one.min_replicas, _id(one))
-    )
-    first = min(ahead, key=lambda one: (one.starts_at, _id(one)), default=None)
+    largest_first = sorted(active, key=_smallness)
+    first = min(ahead, key=lambda one: (one.starts_at, _smallness(one)), default=None)
     return SurgeStatus(
-        active=tuple(_describe(surge) for surge in largest_first[:SURGES_MAX]),
+        active=tuple(map(_describe, largest_first[:SURGES_MAX])),
         next=_describe(first) if first is not None else None,
     )
 
 
-def _id(surge: Surge) -> tuple[str, str]:
-    return surge.plan, surge.window
+def _counts(surge: Surge, others: Collection[Surge], instant: datetime) -> bool:
+    """Say whether a window expects anybody, and no other one stands for it at an instant."""
+    has_size = surge.peak_sessions > 0 or surge.min_replicas > 0
+    return has_size and not is_outranked(surge, others, instant)
+
+
+def _smallness(surge: Surge) -> tuple[int, int, str, str]:
+    """Order surges, the largest first, and equal ones always in the same way."""
+    return -surge.peak_sessions, -surge.min_replicas, surge.plan, surge.window
 
 
 def _describe(surge: Surge) -> AnnouncedSurge:

@@ -20,7 +20,7 @@ from voicefleet.api.surgeplan import (
     SurgePlanStatus,
 )
 from voicefleet.core.quota import QuotaLimit
-from voicefleet.core.surge import SurgeFloor, glides_until, is_outranked, surge_floor
+from voicefleet.core.surge import SurgeFloor, glides_until, is_live, is_outranked, surge_floor
 from voicefleet.core.surge_windows import AHEAD, find_later, resolve_surges
 from voicefleet.core.wording import count_of, list_some
 from voicefleet.model.surge import Announcement, Bookings, Surge
@@ -238,7 +238,7 @@ def _make_status(
     active = [
         surge.window
         for surge in surges
-        if surge.starts_at <= now < glides_until(surge) and not is_outranked(surge, surges, now)
+        if is_live(surge, now) and not is_outranked(surge, surges, now)
     ]
     return SurgePlanStatus(
         observed_generation=plan.generation,

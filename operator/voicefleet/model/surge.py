@@ -76,6 +76,7 @@ class Announcement:
     """A SurgePlan as stored, with what its file of bookings says."""
 
     key: ObjectKey
+    uid: str
     generation: int
     fleet: ObjectKey
     """The VoiceFleet that it is about, whether that exists or not."""

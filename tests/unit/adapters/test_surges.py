@@ -169,6 +169,32 @@ async def test_while_the_server_does_not_answer_the_last_bookings_count():
     assert (bench.sessions(), bench.problems()) == ([3], ())
 
 
+async def test_a_changed_plan_keeps_its_bookings_until_they_are_read_again():
+    """Somebody adds a window; for that second nobody's appointment may be forgotten."""
+
+    async def change(bench: Bench, _: ScriptedApi) -> None:
+        bench.store(BOOKED)
+        await bench.plans.read_due()
+        bench.store({"bookings": {"configMapName": "calendar"}}, version=2)
+
+    bench, _ = await on(a_file("2026-11-23T09:00,600,3"), act=change)
+
+    assert sorted(bench.sessions()) == [3, 500]
+
+
+async def test_bookings_of_another_file_are_not_kept():
+    """They were somebody else's appointments."""
+
+    async def change(bench: Bench, _: ScriptedApi) -> None:
+        bench.store(BOOKED)
+        await bench.plans.read_due()
+        bench.store({"bookings": {"configMapName": "other"}}, version=2)
+
+    bench, _ = await on(a_file("2026-11-23T09:00,600,3"), act=change)
+
+    assert bench.sessions() == [500]
+
+
 async def test_a_deleted_file_of_bookings_counts_no_more_and_is_named():
     """That is how somebody takes all bookings back."""
 

@@ -36,7 +36,7 @@ def a_plan(change: dict | None = None, **facts) -> Announcement:
     spec = SurgePlanSpec.model_validate_json(json.dumps(merged(SMALL_PLAN, change or {})))
     key = ObjectKey("SurgePlan", "hr", "campus-day")
     fleet = ObjectKey("VoiceFleet", "hr", "interviews")
-    return Announcement(key, 3, fleet, **{"spec": spec, **facts})
+    return Announcement(key, "p1", 3, fleet, **{"spec": spec, **facts})
 
 
 def verdict(status: SurgePlanStatus, kind: SurgeCondition) -> tuple[str, str, str]:
