@@ -14,7 +14,7 @@ import pytest
 
 from support.certificates import a_certificate
 from support.fleets import with_spec
-from support.metric_providers import a_provider
+from support.metric_providers import a_platform, a_provider
 from support.stand_in_prometheus import (
     READY_REPLICAS,
     Series,
@@ -351,6 +351,23 @@ async def test_a_provider_that_is_back_is_used_again(tmp_path: Path):
         signals = await provider.hear()
 
     assert len(samples_of(signals)) >= 8
+
+
+async def test_a_provider_that_moved_is_asked_at_its_new_place(tmp_path: Path):
+    """The configuration is read again while the operator runs; nobody restarts it for that."""
+    second = StandInPrometheus()
+    async with (
+        serving(second) as elsewhere,
+        a_provider(StandInPrometheus(), tmp_path) as provider,
+    ):
+        await provider.hear()
+        asked = len(provider.stand_in.requests)
+
+        provider.platform[0] = a_platform(elsewhere)
+        provider.signals()
+        await eventually(lambda: second.requests)
+
+    assert len(provider.stand_in.requests) == asked
 
 
 async def test_a_provider_nobody_has_configured_is_named(tmp_path: Path):

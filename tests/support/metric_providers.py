@@ -47,6 +47,8 @@ class Provider:
     """The adapter, the stand-in it asks, and what it was told."""
 
     metrics: PrometheusMetrics
+    platform: list[Platform]
+    """The one configuration that the adapter reads; a test may put another in its place."""
     stand_in: StandInPrometheus
     clock: ShiftedClock
     fleet: Fleet
@@ -97,18 +99,18 @@ async def a_provider(
 ) -> AsyncIterator[Provider]:
     """Open the adapter against a stand-in."""
     async with serving(stand_in, tls=tls) as address:
-        platform, clock = a_platform(url or address, **settings), ShiftedClock()
+        platform, clock = [a_platform(url or address, **settings)], ShiftedClock()
         wakes: list[Any] = []
         errors: list[str] = []
         async with PrometheusMetrics(
-            lambda: platform,
+            lambda: platform[0],
             folder=folder,
             clock=clock,
             wake=wakes.append,
             jitter=lambda: 0.5,
             meter=Counting(errors),
         ) as metrics:
-            yield Provider(metrics, stand_in, clock, a_fleet(), errors, wakes)
+            yield Provider(metrics, platform, stand_in, clock, a_fleet(), errors, wakes)
 
 
 @dataclass(frozen=True)
