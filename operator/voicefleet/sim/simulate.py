@@ -156,7 +156,8 @@ def run_peer(
     """Run a peer with so many slots per worker, by default those that a worker serves well."""
     admitted = scenario.slots if slots is None else slots
     world = scenario.world(admitted)
-    peer = PeerRun(world, policy, grace_seconds=grace_seconds, replicas=scenario.replicas_at_start)
+    begins = policy.count if isinstance(policy, Fixed) else scenario.replicas_at_start
+    peer = PeerRun(world, policy, grace_seconds=grace_seconds, replicas=begins)
     _ripen(world)
     timeline = Timeline(world, scenario.trace.seconds, wanted=lambda: peer.wanted)
     _play(world, scenario.trace.seconds, progress)
