@@ -17,6 +17,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import yaml
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -42,9 +43,12 @@ from voicefleet_workbench.sources import ROOT
 
 SEEDS = 20
 QUICK_SEEDS = 2
-QUICK_MINUTES = 180
+QUICK_HOURS = 3
+DAY_BEGINS_AT = 7
+"""Hour at which a part of a day begins: before the ramps of all generated traces."""
 PROCESSES = 2
 NICENESS = 10
+HOURS_PER_DAY = 24
 
 CONFIDENCE = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 9: 2.262, 19: 2.093}
 """Student's t for 95 % by degrees of freedom; larger ones count as 1.96."""
@@ -88,6 +92,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="policies", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two seeds, three hours of each trace")
     parser.add_argument("--seeds", type=int, default=None)
+    parser.add_argument(
+        "--hours", type=int, default=24, help="of each generated trace, around its peak"
+    )
     parser.add_argument("--trace", type=Path, action="append", default=[], metavar="CSV")
     parser.add_argument("--only", action="append", default=[], metavar="NAME")
     options = parser.parse_args(arguments)
@@ -97,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     console.print(f"{describe_curve()}; frozen {configuration_hash()}; {seeds} paired seeds")
     traces = [
         trace
-        for trace in choose_traces(options.trace, is_quick=options.quick)
+        for trace in choose_traces(options.trace, QUICK_HOURS if options.quick else options.hours)
         if not options.only or trace.name in options.only
     ]
     cuts = 0
@@ -114,12 +121,11 @@ def configuration_hash() -> str:
     return frozen_hash(scenario.conditions, planner_settings(scenario.fleet.spec))
 
 
-def choose_traces(files: Sequence[Path], *, is_quick: bool) -> Iterator[Trace]:
-    """Yield the generated traces, and those of the files."""
+def choose_traces(files: Sequence[Path], hours: int) -> Iterator[Trace]:
+    """Yield so many hours of the generated traces, and the files' traces as they are."""
+    start = DAY_BEGINS_AT * 60 if hours < HOURS_PER_DAY else 0
     for trace in (office_hours(1), campus_day(), viral(1), steady()):
-        start = 7 * 60 if is_quick else 0
-        rates = trace.rates[start : start + QUICK_MINUTES] if is_quick else trace.rates
-        yield replace(trace, rates=rates)
+        yield replace(trace, rates=trace.rates[start : start + hours * 60])
     for path in files:
         yield parse_trace(path.read_text(), name=path.name)
 
@@ -209,10 +215,13 @@ def difference(peer: Row, ours: Row) -> tuple[float, float]:
 def print_trace(trace: Trace, rows: Sequence[Row], console: Console) -> None:
     """Print one table and what it says."""
     ours = rows[0]
-    table = Table(title=f"{trace.name}, {trace.seconds / 3600:g} h", title_justify="left")
+    table = Table(
+        title=f"{trace.name}, {trace.seconds / 3600:g} h", title_justify="left", box=box.SIMPLE,
+        padding=(0, 1, 0, 0),
+    )  # fmt: skip
     headings = (
-        "policy", "slots", "bad %", "bad - ours ± 95 %", "turned away", "slow", "cut",
-        "worker-h", "x ideal", "starts", "changes", "unserved s", "",
+        "policy", "slots", "bad %", "- ours", "± 95 %", "away", "slow", "cut", "hours",
+        "x ideal", "starts", "changes", "unserved", "beside ours",
     )  # fmt: skip
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "policy" else "right")
@@ -220,7 +229,7 @@ def print_trace(trace: Trace, rows: Sequence[Row], console: Console) -> None:
         gap, interval = difference(row, ours)
         table.add_row(
             row.policy, str(row.slots), f"{row.bad_mean:.3f}",
-            "" if row is ours else f"{gap:+.3f} ± {interval:.3f}",
+            "" if row is ours else f"{gap:+.3f}", "" if row is ours else f"{interval:.3f}",
             f"{row.rejected:.1f}", f"{row.slow:.1f}", str(row.cut), f"{row.hours_mean:.0f}",
             f"{row.ratio:.2f}", f"{row.starts:.0f}", f"{row.changes:.0f}",
             f"{row.unserved:.0f}", place_beside(row, ours),
