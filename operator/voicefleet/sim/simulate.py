@@ -20,6 +20,7 @@ from voicefleet.sim.operator_run import OperatorRun
 from voicefleet.sim.peer_run import PeerRun
 from voicefleet.sim.peers import (
     HOUR_GRACE_SECONDS,
+    Fixed,
     Policy,
     foresee,
     ideal_workers,
