@@ -179,10 +179,6 @@ MUTANTS = (
         ),
     ),
     Mutant(
-        "no_second_look_after_a_write",
-        (Edit("shell/reconcile.py", "        if carried.done:\n", "        if False:\n"),),
-    ),
-    Mutant(
         "cache_trusted_after_410",
         (
             Edit(

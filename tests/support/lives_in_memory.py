@@ -45,6 +45,7 @@ latest, and counts wait for up to half a minute."""
 QUIET_SECONDS: Final = 60.0
 RESTART_SECONDS: Final = 2.0
 """From a kill until the next process has filled its caches."""
+CYCLE_SECONDS: Final = 0.001
 TICK_SECONDS: Final = 0.01
 DISPATCH_SECONDS: Final = 2.9
 """After its cordon a worker may still get a call: psrpc gives up a dispatch after 3 s."""
@@ -174,6 +175,9 @@ class Life:
         else:
             self.shell.queue.done(key)
             self._judge_status()
+        # A cycle takes time. In a world where it takes none, one that has to look again in a
+        # billionth of a second does so for ever, because 7.6 + 60 is a little more than 67.6.
+        self.shell.clock.advance(timedelta(seconds=CYCLE_SECONDS))
 
     def _due_at(self) -> float | None:
         later = self.shell.queue._later
