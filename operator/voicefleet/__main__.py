@@ -175,6 +175,9 @@ def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]
     parser.add_argument(
         "--cloud", type=float, metavar="PRICE", help="a cloud takes what finds no worker, a minute"
     )
+    parser.add_argument(
+        "--report", type=Path, metavar="OUT.html", help="write everything as one HTML file"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write everything as JSON")
     parser.add_argument(
         "--config",
@@ -282,6 +285,7 @@ def run_simulate(options: argparse.Namespace) -> int:
             weeks=options.weeks,
             seed=options.seed,
             cloud=options.cloud,
+            report=options.report,
             output=options.json,
         )
     )

@@ -26,6 +26,7 @@ from voicefleet.shell.fleets import make_fleet
 from voicefleet.sim.conditions import CloudOverflow, Conditions
 from voicefleet.sim.generators import GENERATORS, announced
 from voicefleet.sim.peers import Agones, Fixed, Hpa, Keda, Policy
+from voicefleet.sim.report.page import render_report
 from voicefleet.sim.result import PolicyRun, Simulation, as_json
 from voicefleet.sim.simulate import (
     MONDAY,
@@ -58,6 +59,7 @@ class SimulateOptions:
     weeks: int | None = None
     seed: int = 1
     cloud: float | None = None
+    report: Path | None = None
     output: Path | None = None
 
 
@@ -71,10 +73,20 @@ def simulate_fleet(options: SimulateOptions) -> int:
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     simulation = run_all(scenario, options.compare, console)
     print_result(simulation, console)
+    if options.report is not None:
+        _write(options.report, render_report(simulation))
+        console.print(f"report: {options.report}")
     if options.output is not None:
-        options.output.write_text(as_json(simulation))
+        _write(options.output, as_json(simulation))
         console.print(f"everything as JSON: {options.output}")
     return 0
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text)
+    except OSError as error:
+        raise SpecError(f"{path}: {error.strerror}; name a file that can be written") from error
 
 
 def read_scenario(options: SimulateOptions) -> Scenario:
