@@ -99,6 +99,13 @@ def test_what_is_late_is_done_within_a_quarter_of_an_hour():
     assert sizing.wanted == 3
 
 
+def test_evaluators_that_run_finish_what_is_late():
+    """Six run and need three minutes more; to start six for that would not be worth it."""
+    sizing = decide(a_spec(), a_queue((-MINUTE, 1_080)), current=6)
+
+    assert (sizing.desires[0].name, sizing.desires[0].replicas) == ("deadlines", 6)
+
+
 def test_more_than_the_maximum_is_named():
     """Who reads the decision sees which field to raise."""
     sizing = decide(a_spec(max_replicas=4), a_queue((2 * HOUR, 36_000)))
