@@ -124,7 +124,7 @@ async def watch_fleets(parts: Parts, stop: asyncio.Event, liveness_port: int) ->
     """Let kopf watch the VoiceFleets; returns only when it has ended by itself."""
     await wait_for_kind(parts, FLEET)
     if not await wait_for_kind(parts, SURGE_PLAN, looks=SURGE_PLAN_LOOKS):
-        logger.warning("SurgePlans do not count until their CRD is installed and this restarts")
+        logger.warning("SurgePlans are looked for once a minute; install their CRD and restart")
     ready = asyncio.Event()
     regain = asyncio.create_task(regain_signals(ready, stop))
     await kopf.operator(
