@@ -67,6 +67,8 @@ class World:
     secrets_due: bool = True
     is_released: bool = False
     counter: int = 0
+    memory: dict[str, Any] = field(default_factory=dict)
+    """What the operator wants remembered; empty it to have it lost."""
 
     # What the operator does.
 
@@ -83,6 +85,7 @@ class World:
         outcome = Outcome(decisions=plan.decisions, notes=plan.notes, created=created)
         status = report_fleet(self.fleet, observed, outcome, self.now)
         self.fleet = replace(self.fleet, status=status)
+        self.memory = {**self.memory, **(plan.memory or {})}
         return plan
 
     def run(self, rounds: int = 40, *, seconds: int = 3) -> int:
@@ -114,6 +117,7 @@ class World:
             workers={uid: said for uid, said in words.items() if isinstance(said, WorkerReport)},
             servers={uid: said for uid, said in words.items() if isinstance(said, ServerReport)},
             secrets_due=self.secrets_due,
+            memory=self.memory,
         )
 
     def apply(self, plan: Plan) -> tuple[ObjectKey, ...]:

@@ -70,7 +70,10 @@ def decide_agents_size(
     outlook = look_ahead(spec, observed, now)
     trace = outlook.memory.trace
     is_advice = spec.scaling.mode is ScalingMode.RECOMMEND
-    last = int(trace.counts.latest or current) if is_advice else current
+    last = current
+    if is_advice and trace.counts.latest is not None:
+        # What was recommended last: the count that stays would be raised anew in every cycle.
+        last = int(trace.counts.latest)
     combined = combine(
         _name_desires(outlook, last, bounds, now), current=last, holds=_find_holds(outlook)
     )

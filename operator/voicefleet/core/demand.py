@@ -58,10 +58,8 @@ class Demand:
         overdue = len(self.silent) - self.new
         if overdue <= 0:
             return ""
-        return (
-            f"{count_of(overdue, 'worker')} of {self.heard + len(self.silent)} "
-            f"do not tell their sessions ({list_some(self.silent)})"
-        )
+        every = count_of(self.heard + len(self.silent), "worker")
+        return f"{overdue} of {every} tell nothing of their sessions ({list_some(self.silent)})"
 
 
 def view_demand(observed: Observed, now: datetime, *, slots: int, stale_after: timedelta) -> Demand:
