@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-BOUNDS: Final = (
-    *(0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5),
-    *(0.6, 0.7, 0.8, 0.9, 1.0, 1.25, 1.5, 2.0, 3.0, 5.0),
-)
+from voicefleet.api.metrics import LATENCY_BOUNDS_SECONDS
+
+BOUNDS: Final = LATENCY_BOUNDS_SECONDS
 """Upper bounds in seconds, those of the agent image's contract."""
 IDLE_P95_SECONDS: Final = 0.240
 EXPONENT: Final = 0.305

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicefleet.adapters.livekit import parse_rooms
+from voicefleet.adapters.livekit import parse_counts
 from voicefleet.adapters.workers import WorkerState
 from voicefleet_localcluster.world.workers import ChangeError, Server, Worker
 
@@ -68,7 +68,9 @@ def test_the_operator_reads_what_a_server_says():
     """A server that is asked in vain is never removed."""
     server = Server("interviews-media-1-x7k2p").with_changes({"rooms": 3, "participants": 6})
 
-    assert parse_rooms(server.metrics(), source="test") == 3
+    counts = parse_counts(server.metrics(), source="test")
+
+    assert (counts.rooms, counts.participants) == (3, 6)
     assert re.search(r'livekit_participant_total\{node_id="ND_\S+",\S+\} 6', server.metrics())
 
 
