@@ -206,7 +206,7 @@ def plan_agents(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
     rollout = _view_rollout(fleet, observed, now)
     current = current_agents_size(fleet.status, rollout)
     sizing, memory = decide_agents_size(fleet.spec, observed, current, now)
-    decision = decide_agents(rollout, sizing.wanted, now)
+    decision = decide_agents(rollout, sizing.wanted, now, doubt=sizing.doubt)
     return join_plans(
         _resize(Tier.AGENTS, current, sizing, bound_agents(fleet.spec.agents)),
         Plan(decisions=explain_advice(sizing, fleet.status.agents.sizing)),
@@ -224,7 +224,7 @@ def plan_evaluation(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
     if spec is None:
         return Plan()
     live = _find_deployment(fleet, observed, evaluation_name(fleet))
-    manifest = settle_evaluation(fleet, spec, live)
+    manifest = settle_evaluation(fleet, live)
     current = current_evaluation_size(fleet.status, live)
     sizing, memory = size_evaluation(fleet, spec, observed, live, now=now)
     told = None if fleet.status.evaluation is None else fleet.status.evaluation.sizing

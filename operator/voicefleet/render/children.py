@@ -12,15 +12,15 @@ from voicefleet.render.agents_disruption_budget import render_agents_disruption_
 from voicefleet.render.agents_network_policy import render_agents_network_policy
 from voicefleet.render.agents_service_account import render_agents_service_account
 from voicefleet.render.evaluation_network_policy import render_evaluation_network_policy
-from voicefleet.render.making import file_of, settle
+from voicefleet.render.making import file_of
 from voicefleet.render.media_network_policy import render_media_network_policy
 from voicefleet.render.media_service import render_media_service
 from voicefleet.render.redis_config_map import render_redis_config_map
-from voicefleet.render.redis_deployment import render_redis_deployment
 from voicefleet.render.redis_network_policy import render_redis_network_policy
 from voicefleet.render.redis_service import render_redis_service
 from voicefleet.render.speech_network_policy import render_speech_network_policy
 from voicefleet.render.speech_service import render_speech_service
+from voicefleet.render.standing import settle_redis
 
 
 def render_static_children(fleet: Fleet, redis: Child | None = None) -> tuple[Manifest, ...]:
@@ -59,7 +59,7 @@ def _media(fleet: Fleet) -> tuple[Manifest, ...]:
 def _redis(fleet: Fleet, live: Child | None) -> tuple[Manifest, ...]:
     if fleet.spec.media.redis.mode is RedisMode.EXTERNAL:
         return ()
-    deployment = settle(fleet, live, render_redis_deployment)
+    deployment = settle_redis(fleet, live)
     return (
         render_redis_config_map(fleet, file_of(deployment)),
         render_redis_network_policy(fleet),

@@ -9,17 +9,17 @@ its pod template, the file its pods mount. A new rendering is taken up with the 
 that the author makes to that workload, or on the author's word (annotation `refresh`).
 
 Whoever may edit these annotations may edit the pod template beside them as well, so they
-grant nothing. Called by `planning`.
+grant nothing. Called by `render/standing`.
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from voicefleet.api.labels import MADE_AS, MADE_FROM, REVISION
-from voicefleet.manifests import FINGERPRINT_ANNOTATION, Manifest, with_fingerprint
+from voicefleet.manifests import Manifest, with_fingerprint
 from voicefleet.model.fleet import Fleet
 from voicefleet.model.observed import Child
 from voicefleet.render.labels import Labels
@@ -30,7 +30,7 @@ RECORDS_KEPT = 256
 """Records that are not read again in the next cycle: some 10 kB each, read a dozen times."""
 
 Render = Callable[[Fleet], Manifest]
-"""How this operator renders one workload of a fleet."""
+"""How this operator renders one workload of a fleet; LookupError where it has no such one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,100 +79,57 @@ def build_workload(
 
 
 def read_making(manifest: Manifest) -> Making | None:
-    """Return the record of a workload, or None where it has none that can be applied to it.
-
-    A selector can never change, and a template has to satisfy it: whatever differs there was
-    written by hand.
-    """
+    """Return the record of a workload, or None where it has none that could be applied."""
     annotations = manifest["metadata"].get("annotations") or {}
+    return parse_making(annotations.get(MADE_FROM, ""), annotations.get(MADE_AS, ""))
+
+
+def parse_making(words: str, made: str) -> Making | None:
+    """Return the record from its two texts, or None where somebody has spoilt it."""
     try:
-        words = _read(annotations[MADE_FROM])
-        made = _read(annotations[MADE_AS])
-        file = made.get("file", "")
-        making = Making(words, made["selector"], made["template"], file)
+        record = _read(made)
+        making = Making(
+            _read(words), record["selector"], record["template"], record.get("file", "")
+        )
         selected = making.selector["matchLabels"].items()
-        is_fitting = (
-            isinstance(words, dict)
-            and isinstance(file, str)
+        is_sound = (
+            isinstance(making.words, dict)
+            and isinstance(making.file, str)
             and making.revision != ""
-            and making.selector == manifest["spec"]["selector"]
             and selected <= making.template["metadata"]["labels"].items()
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         return None
-    return making if is_fitting else None
+    return making if is_sound else None
 
 
-def settle(fleet: Fleet, live: Child | None, render: Render) -> Manifest:
-    """Return what a workload of a fixed name should be: as it was made, or rendered anew."""
-    newest = render(fleet)
-    if live is None or carries(live, revision_in(newest)):
-        return newest
-    return remake(newest, live) if is_as_wanted(fleet, live, render) else newest
-
-
-def settle_newest(fleet: Fleet, standing: Iterable[Child], render: Render) -> Manifest:
-    """Return the one workload, of several that stand side by side, that is to stay or to come.
-
-    This is for workers, of which every revision has a ReplicaSet of its own. Of those that
-    are as the author wants them, the one that this operator would have made itself comes
-    first, else the youngest; where there is none, a new one is made.
-    """
-    newest = render(fleet)
-    name = newest["metadata"]["name"]
-    children = tuple(standing)
-    if all(child.key.name == name for child in children):
-        return newest
-    fitting = [child for child in children if is_as_wanted(fleet, child, render)]
-    if not fitting or any(child.key.name == name for child in fitting):
-        return newest
-    return remake(newest, max(fitting, key=_age))
-
-
-def is_as_wanted(fleet: Fleet, live: Child, render: Render) -> bool:
-    """Say whether a workload was made from words that mean what the author writes now.
-
-    They do if this operator would render both alike. The platform may have changed since:
-    that is no word of the author's.
-    """
-    making = read_making(live.manifest)
-    if making is None or making.words.get("refresh") != fleet.refresh:
-        return False
-    before = fleet_of_words(fleet, making.words)
-    if before is None:
-        return False
-    newest = revision_in(render(fleet))
-    return newest == making.revision or newest == revision_in(render(before))
-
-
-def remake(newest: Manifest, live: Child) -> Manifest:
-    """Return today's rendering of a workload with the pods that it was made with.
+def remake(fleet: Fleet, render: Render, *, name: str, words: str, made: str) -> Manifest | None:
+    """Return a workload as it was made, or None where its author wants it otherwise by now.
 
     The object's own labels and owner are today's. Selector, template and record are those it
     was made with: equal to what the earlier operator sent, so that nothing is written.
+
+    Args:
+        fleet: The fleet as its author writes it now.
+        render: How this operator renders that workload.
+        name: What the workload is called.
+        words: Its record of what the author had written.
+        made: Its record of what was made of that.
     """
-    making = read_making(live.manifest)
-    if making is None or making.revision == revision_in(newest):
+    newest, making = render(fleet), parse_making(words, made)
+    if making is None or not _means_the_same(fleet, making, newest, render):
+        return None
+    if making.revision == revision_in(newest):
         return newest
-    carried = live.manifest["metadata"]["annotations"]
     metadata = newest["metadata"]
-    annotations = {
-        name: value
-        for name, value in metadata["annotations"].items()
-        if name != FINGERPRINT_ANNOTATION
-    }
     return with_fingerprint(
         {
             **newest,
             "metadata": {
                 **metadata,
-                "name": live.key.name,
+                "name": name,
                 "labels": {**metadata["labels"], REVISION: making.revision},
-                "annotations": {
-                    **annotations,
-                    MADE_FROM: carried[MADE_FROM],
-                    MADE_AS: carried[MADE_AS],
-                },
+                "annotations": {MADE_FROM: words, MADE_AS: made},
             },
             "spec": {
                 **newest["spec"],
@@ -181,6 +138,28 @@ def remake(newest: Manifest, live: Child) -> Manifest:
             },
         }
     )
+
+
+def _means_the_same(fleet: Fleet, making: Making, newest: Manifest, render: Render) -> bool:
+    """Say whether the author's words of then mean what they write now.
+
+    They do if this operator would render both alike. The platform may have changed since:
+    that is no word of the author's. Nearly always the words are the same to the letter, and
+    nothing has to be rendered.
+    """
+    today = read_making(newest)
+    if today is not None and making.words == today.words:
+        return True
+    if making.words.get("refresh") != fleet.refresh:
+        return False
+    if revision_in(newest) == making.revision:
+        return True
+    before = fleet_of_words(fleet, making.words)
+    try:
+        return before is not None and revision_in(render(before)) == revision_in(newest)
+    except LookupError:
+        # Somebody wrote the words of another workload here.
+        return False
 
 
 def revision_in(manifest: Manifest) -> str:
@@ -198,11 +177,6 @@ def carries(live: Child, revision: str) -> bool:
     """Say whether the pods of a workload are of that revision, by their template's label."""
     labels = live.manifest["spec"]["template"]["metadata"].get("labels") or {}
     return bool(labels.get(REVISION) == revision)
-
-
-def _age(child: Child) -> tuple[str, str]:
-    metadata: Mapping[str, Any] = child.manifest["metadata"]
-    return str(metadata.get("creationTimestamp", "")), child.key.name
 
 
 @lru_cache(maxsize=RECORDS_KEPT)

@@ -21,10 +21,11 @@ from voicefleet.model.fleet import Fleet
 from voicefleet.model.observed import Child
 from voicefleet.render.agents_replicaset import agents_revision, render_agents_replicaset
 from voicefleet.render.evaluation_deployment import render_evaluation_deployment
-from voicefleet.render.making import read_making, revision_in, settle
+from voicefleet.render.making import read_making, revision_in
 from voicefleet.render.media_replicaset import media_revision
 from voicefleet.render.redis_deployment import render_redis_deployment
-from voicefleet.render.speech_deployment import speech_revision
+from voicefleet.render.speech_deployment import render_speech_deployment, speech_revision
+from voicefleet.render.standing import settle_redis, settle_speech
 from voicefleet.render.words import (
     agents_words,
     evaluation_words,
@@ -78,11 +79,13 @@ def test_the_words_hold_everything_that_a_pod_follows(one: Any, other: Any):
 
 
 def fleet_of(spec: Any) -> Fleet | None:
-    """Return a fleet with that spec, or None where the parser refuses it."""
+    """Return a fleet with that spec, or None where it is refused, by a law between fields too."""
     try:
-        return replace(a_minimal_fleet(), spec=parse_spec(spec))
+        fleet = replace(a_minimal_fleet(), spec=parse_spec(spec))
+        all_children(fleet)
     except SpecError:
         return None
+    return fleet
 
 
 def put_back(fleet: Fleet, words: Manifest) -> Fleet:
@@ -177,7 +180,7 @@ def test_a_record_of_the_same_rendering_is_brought_up_to_date():
     live = render_redis_deployment(a_minimal_fleet())
     fleet = a_minimal_fleet(refresh="now")
 
-    wanted = settle(fleet, Child(key_of(live), live), render_redis_deployment)
+    wanted = settle_redis(fleet, Child(key_of(live), live))
 
     assert json.loads(wanted["metadata"]["annotations"][MADE_FROM])["refresh"] == "now"
 
@@ -187,7 +190,7 @@ def test_lost_keys_are_a_change_of_their_own():
     live = made_earlier(render_redis_deployment(a_minimal_fleet()))
     fleet = a_minimal_fleet(secret_suffix="0ther000")
 
-    wanted = settle(fleet, Child(key_of(live), live), render_redis_deployment)
+    wanted = settle_redis(fleet, Child(key_of(live), live))
 
     assert wanted == render_redis_deployment(fleet)
 
@@ -198,7 +201,7 @@ def test_an_objects_own_labels_are_todays_while_its_pods_stay():
     live = made_earlier(render_redis_deployment(fleet))
     live["metadata"]["labels"].pop("app.kubernetes.io/name")
 
-    wanted = settle(fleet, Child(key_of(live), live), render_redis_deployment)
+    wanted = settle_redis(fleet, Child(key_of(live), live))
 
     assert wanted["metadata"]["labels"]["app.kubernetes.io/name"] == "voicefleet"
     assert wanted["spec"]["template"] == live["spec"]["template"]
@@ -209,3 +212,24 @@ def test_counts_are_no_words_about_a_pod():
     fleet = a_minimal_fleet()
 
     assert agents_words(with_agents(fleet, min_replicas=9)) == agents_words(fleet)
+
+
+def test_the_words_of_another_pool_are_no_words_about_this_one():
+    """Whoever copies annotations from one Deployment to another must not stop the fleet."""
+    fleet = a_full_fleet()
+    stt, tts = (made_earlier(render_speech_deployment(fleet, pool)) for pool in fleet.spec.speech)
+    stt["metadata"]["annotations"][MADE_FROM] = tts["metadata"]["annotations"][MADE_FROM]
+
+    wanted = settle_speech(fleet, fleet.spec.speech[0], Child(key_of(stt), stt))
+
+    assert wanted == render_speech_deployment(fleet, fleet.spec.speech[0])
+
+
+def test_a_record_with_another_selector_is_none_for_this_workload():
+    """A selector can never change, so the API server would refuse it again and again."""
+    live = made_earlier(render_redis_deployment(a_minimal_fleet()))
+    live["spec"]["selector"] = {"matchLabels": {"voicefleet.dev/tier": "redis"}}
+
+    wanted = settle_redis(a_minimal_fleet(), Child(key_of(live), live))
+
+    assert wanted == render_redis_deployment(a_minimal_fleet())
