@@ -321,6 +321,8 @@ class FakeLeaseStore:
     def __init__(self) -> None:
         self.is_down = False
         self.requests: list[str] = []
+        self.before_write: Callable[[], None] = lambda: None
+        """What happens while a write is under way; time may pass."""
         self._record: LeaseRecord | None = None
         self._version = 0
 
@@ -337,6 +339,7 @@ class FakeLeaseStore:
     async def write(self, record: LeaseRecord) -> LeaseRecord:
         """Do what the port says."""
         self.requests.append("write")
+        self.before_write()
         self._raise_if_down()
         current = self._record.resource_version if self._record else ""
         if record.resource_version != current:

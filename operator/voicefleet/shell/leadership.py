@@ -70,6 +70,7 @@ class Leadership:
         self._seen_at = 0.0
         self._is_held = False
         self._renewed_at = 0.0
+        self._asked_at = 0.0
 
     def may_write(self) -> bool:
         """Say whether this replica certainly is the only leader at this moment."""
@@ -83,8 +84,10 @@ class Leadership:
     async def keep(self) -> str:
         """Renew the Lease until it is lost; returns the sentence that says why."""
         while True:
-            # Never past the deadline: a leader that cannot renew has to notice in time.
-            pause = self._shortened(self._timings.retry)
+            # Counted from the last question: where each answer takes seconds, the next question
+            # follows at once. And never past the deadline, which a leader has to notice in time.
+            due_at = self._asked_at + self._shortened(self._timings.retry)
+            pause = due_at - self._clock.monotonic()
             await self._sleep(max(0.0, min(pause, self._rest_seconds())))
             if self._is_held:
                 await self._try()
@@ -113,7 +116,7 @@ class Leadership:
             ConflictError: Somebody wrote in between.
             UnavailableError: The server gave no answer, so nothing is known.
         """
-        asked_at = self._clock.monotonic()
+        self._asked_at = asked_at = self._clock.monotonic()
         if await self._renew(asked_at):
             return True
         seen = await self._store.read()

@@ -12,6 +12,8 @@ from support.fakes import FakeClock, FakeLeaseStore
 from voicefleet.ports import LeaseRecord
 from voicefleet.shell.leadership import Leadership
 
+SECONDS_IN_A_MINUTE = 60
+
 
 class Replicas:
     """Replicas that share one Lease; each has a clock of its own that starts anywhere."""
@@ -77,6 +79,23 @@ async def test_a_leader_renews_with_one_request():
     await replicas["a"].attempt()
 
     assert replicas.store.requests == ["write"]
+
+
+async def test_a_leader_keeps_the_lease_on_a_server_that_takes_three_seconds():
+    """An API server that builds 1,000 fleets took 2.4 s; another start would make it slower."""
+    replicas = Replicas("a")
+    await replicas["a"].acquire()
+    replicas.store.requests.clear()
+
+    def take_three_seconds() -> None:
+        replicas.pass_seconds(3.0)
+        replicas.store.is_down = replicas.clocks["a"].monotonic() > SECONDS_IN_A_MINUTE
+
+    replicas.store.before_write = take_three_seconds
+
+    await replicas["a"].keep()
+
+    assert replicas.store.requests.count("write") >= SECONDS_IN_A_MINUTE / 3.0
 
 
 async def test_a_lease_that_somebody_deleted_is_made_again_by_its_leader():
