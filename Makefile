@@ -94,7 +94,7 @@ mutants: setup ## Break the operator in a dozen ways, and see that the histories
 
 soak: setup ## The same by a thousand seeds, and 100,000 fuzzed specs; SEEDS=200 for fewer
 	@$(LOCALCLUSTER) binaries
-	@VOICEFLEET_MEMORY_SEEDS=$(or $(SEEDS),1000) $(PYTEST) tests/unit/faults
+	@VOICEFLEET_MEMORY_SEEDS=$(or $(SEEDS),1000) $(PYTEST) tests/unit/faults -s
 	@VOICEFLEET_SOAK_SEEDS=$(or $(SEEDS),1000) $(PYTEST) tests/faults/test_soak.py -p no:randomly -s
 	@VOICEFLEET_FUZZ_CASES=100000 VOICEFLEET_FUZZ_REQUESTS=4000 VOICEFLEET_FUZZ_SEQUENCES=100 \
 	  $(PYTEST) --timeout=7200 \

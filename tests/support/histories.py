@@ -114,6 +114,8 @@ class Verdict:
     failures: tuple[str, ...] = ()
     fired: tuple[Fault, ...] = ()
     writes: int = 0
+    cycles: int = 0
+    """Full reconciles; counted in memory only."""
 
     def __str__(self) -> str:
         """Read as what went wrong and how to see it again."""

@@ -383,7 +383,13 @@ async def judge(history: History) -> Verdict:
         _wanted[undisturbed] = alone.shape()
     life = await _live(history, _wanted[undisturbed])
     trouble = life.cluster.trouble
-    return Verdict(history, tuple(life.failures), tuple(trouble.fired), trouble.seen[WRITE])
+    return Verdict(
+        history,
+        tuple(life.failures),
+        tuple(trouble.fired),
+        writes=trouble.seen[WRITE],
+        cycles=len(life.shell.meter.cycles),
+    )
 
 
 async def _live(history: History, wanted: Shape | None) -> Life:

@@ -6,6 +6,7 @@ many seeds are lived, for `make soak`.
 """
 
 import os
+import sys
 from collections.abc import Sequence
 
 import pytest
@@ -33,6 +34,15 @@ pytestmark = pytest.mark.timeout(7200)
 async def _judge(histories: Sequence[History]) -> list[Verdict]:
     verdicts = [await judge(history) for history in histories]
     failed = [str(verdict) for verdict in verdicts if verdict.failures]
+    if IS_SOAK:
+        cycles, faults = (
+            sum(one.cycles for one in verdicts),
+            sum(len(one.fired) for one in verdicts),
+        )
+        sys.stdout.write(
+            f"{len(verdicts)} histories in memory, {len(verdicts) - len(failed)} as they should; "
+            f"{faults} faults struck in {cycles} full reconciles\n"
+        )
     if failed:
         pytest.fail("\n".join(failed), pytrace=False)
     return verdicts
