@@ -13,6 +13,7 @@ from voicefleet.api.reasons import Reason
 from voicefleet.api.status import VoiceFleetStatus
 from voicefleet.core.children import find_replicasets
 from voicefleet.core.removal import (
+    POLL_LENGTH,
     explain_hold,
     explain_removal,
     find_priced,
@@ -100,13 +101,17 @@ def current_agents_size(status: VoiceFleetStatus, rollout: Rollout) -> int:
     return rollout.uncordoned
 
 
-def decide_agents(rollout: Rollout, wanted: int, now: datetime) -> AgentsDecision:
+def decide_agents(
+    rollout: Rollout, wanted: int, now: datetime, *, doubt: str = ""
+) -> AgentsDecision:
     """Bring the un-cordoned workers of all revisions to the wanted count.
 
     Args:
         rollout: The ReplicaSets and their workers, as observed.
         wanted: Un-cordoned workers the fleet should have; 0 drains it.
         now: The cycle's single clock reading.
+        doubt: Why no worker may be removed now, although it says that it is empty: what the
+            media servers tell contradicts the workers. Empty where nothing does.
 
     Returns:
         Steps that never end a call: cordons, recalls, added replicas, and the removal of
@@ -124,7 +129,7 @@ def decide_agents(rollout: Rollout, wanted: int, now: datetime) -> AgentsDecisio
     recall = new.recall + old.recall
     cordon = new.cordon + old.cordon
     scaling = [
-        _scale(workers, unmade=unmade, recall=recall, now=now)
+        _scale(workers, unmade=unmade, recall=recall, doubt=doubt, now=now)
         for workers, unmade in zip(rollout.sets, new.unmade + old.unmade, strict=True)
     ]
     if current:
@@ -141,7 +146,7 @@ def decide_agents(rollout: Rollout, wanted: int, now: datetime) -> AgentsDecisio
             *filter(None, (each.removal for each in scaling)),
         ),
         notes={str(each.workers.child.key): each.hold for each in scaling if each.hold},
-        wake_after=rest_of_wait(leavers, now),
+        wake_after=POLL_LENGTH if doubt and leavers else rest_of_wait(leavers, now),
     )
 
 
@@ -331,7 +336,7 @@ class _Scaling:
 
 
 def _scale(
-    workers: WorkerSet, *, unmade: int, recall: tuple[Worker, ...], now: datetime
+    workers: WorkerSet, *, unmade: int, recall: tuple[Worker, ...], doubt: str, now: datetime
 ) -> _Scaling:
     """Drop replicas without a pod, and those of confirmed workers unless one has to wait."""
     replicas = workers.child.replicas - unmade
@@ -339,8 +344,8 @@ def _scale(
     leaving = tuple(worker for worker in find_priced(workers.workers) if worker not in recall)
     if not leaving:
         return _Scaling(workers, replicas, because)
-    hold = explain_hold(workers, leaving)
-    if hold is not None:
+    hold = doubt or explain_hold(workers, leaving)
+    if hold:
         return _Scaling(workers, replicas, because, hold)
     told = f"remove {explain_removal(leaving, now)}"
     after = replicas - len(leaving)

@@ -89,7 +89,7 @@ def decide_agents_size(
         faults=_find_faults(outlook),
         wake_after=_next_look(outlook, now),
     )
-    sizing = replace(sizing, figures=_collect_figures(outlook))
+    sizing = replace(sizing, figures=_collect_figures(outlook), doubt=_find_doubt(outlook))
     if is_advice:
         sizing = as_advice(sizing, bounds.clamp(current), because="scaling.mode is Recommend")
     elif sizing.wanted < current and sizing.reason is not Reason.ABOVE_MAXIMUM:
@@ -189,11 +189,18 @@ def _find_holds(outlook: Outlook) -> Iterator[str]:
         yield f"held: {outlook.surge.because or 'an announced window lets no worker go'}"
     if outlook.rooms is None:
         yield "held: not every media server tells its rooms, the second witness of a removal"
-    elif outlook.rooms > outlook.rooms_explained:
-        yield (
-            f"held: {outlook.rooms} rooms on the media servers, but workers account for "
-            f"{outlook.rooms_explained}"
-        )
+    elif doubt := _find_doubt(outlook):
+        yield f"held: {doubt}"
+
+
+def _find_doubt(outlook: Outlook) -> str:
+    """Return how the second witness contradicts the workers; nothing where it does not."""
+    if outlook.rooms is None or outlook.rooms <= outlook.rooms_explained:
+        return ""
+    return (
+        f"{outlook.rooms} rooms on the media servers, but workers account for "
+        f"{outlook.rooms_explained}"
+    )
 
 
 def _find_faults(outlook: Outlook) -> dict[str, str]:

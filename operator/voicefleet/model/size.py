@@ -42,5 +42,7 @@ class Sizing:
     """Signals that could not be used, with the reason."""
     figures: Mapping[str, int] = field(default_factory=dict)
     """Numbers behind the desires that people ask for, by name, rounded: `leadSeconds`."""
+    doubt: str = ""
+    """Why no replica may be removed now, not even one that says it is empty."""
     wake_after: timedelta | None = None
     """When time alone may change the answer (a window ends, a surge begins)."""

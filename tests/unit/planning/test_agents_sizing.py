@@ -71,6 +71,22 @@ def test_calls_bring_workers_and_their_end_takes_them_away():
     assert world.cut == []
 
 
+def test_an_empty_worker_stays_while_rooms_are_unaccounted_for():
+    """Its own word is one witness; a room that no worker tells of may be its call."""
+    world = a_world()
+    world.edit(lambda fleet: with_agents(fleet, min_replicas=1, max_replicas=1))
+    server = next(pod for pod in world.pods.values() if pod.tier is Tier.MEDIA)
+    world.truths[server.uid].sessions = 5
+
+    world.run_rounds(40)
+    held = len(world.workers())
+    world.truths[server.uid].sessions = 0
+    world.run_rounds(40)
+
+    assert held == 2
+    assert len(world.workers()) == 1
+
+
 def test_the_decision_carries_the_formula():
     """The same sentence goes to status, Events and logs."""
     world = a_world()
