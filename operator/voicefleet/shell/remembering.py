@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from voicefleet.core.children import find_child
+from voicefleet.core.children import find_child, is_owned
 from voicefleet.errors import RefusedError, VoiceFleetError
 from voicefleet.manifests import ObjectKey
 from voicefleet.model.fleet import Fleet
@@ -80,7 +80,8 @@ class MemoryKeeper:
         if not memory.planned or fleet.is_deleting or fleet.spec.paused:
             return None
         child = find_child(observed, memory_key(fleet), fleet.uid)
-        if child is not None and lasting(memory.planned) == lasting(memory.kept):
+        is_whole = child is not None and is_owned(child, fleet.uid)
+        if is_whole and lasting(memory.planned) == lasting(memory.kept):
             return None
         now = self._clock.monotonic()
         if (wait := find_due(memory) - now) > 0:
@@ -90,7 +91,7 @@ class MemoryKeeper:
             self._tell_once(memory, f"{fleet}: {len(text)} characters to remember, {TEXT_MAX} kept")
             return None
         memory.kept_at, memory.unkept_since = now, None
-        if child is None or text != to_text(memory.kept):
+        if not is_whole or text != to_text(memory.kept):
             await self._write_text(fleet, child, text, memory=memory)
         else:
             memory.kept = memory.planned

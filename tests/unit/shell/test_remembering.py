@@ -195,6 +195,16 @@ async def test_somebody_elses_change_is_not_repaired():
     assert kept(shell) == {}
 
 
+async def test_an_orphan_gets_its_owner_back():
+    """Without one it would outlive its fleet for ever."""
+    shell = await a_shell(Diarist(agents={"peak": 7}))
+    shell.cluster.edit(MEMORY, {"metadata": {"ownerReferences": None}})
+
+    await shell.settle(2 * WRITE_INTERVAL_SECONDS, step=STRIDE)
+
+    assert shell.cluster.get(MEMORY)["metadata"]["ownerReferences"][0]["name"] == "interviews"
+
+
 async def test_it_is_no_leftover():
     """No tier renders it, and what no tier renders is otherwise deleted."""
     shell = await a_shell(Diarist(agents={"peak": 7}))
