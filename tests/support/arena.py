@@ -24,8 +24,8 @@ from support.fault_proxy import FaultProxy
 from support.faults import Trouble
 from support.histories import History, Verdict, shorter, undisturbed
 from support.lives import LIVES, STAGE_SECONDS, Life
-from support.mirror import Mirror, OverdueError
-from support.oracles import Calls, Shape, differences, faults_in_log, shape_of
+from support.mirror import Change, Mirror, OverdueError
+from support.oracles import Calls, Shape, differences, faults_in_log, is_memory, shape_of
 from voicefleet_localcluster.cluster import LocalCluster
 from voicefleet_localcluster.errors import LocalClusterError
 from voicefleet_localcluster.installation import Installation
@@ -206,16 +206,17 @@ class Arena:
         while loop.time() < deadline:
             await asyncio.sleep(quiet_seconds / 4)
             since = loop.time() - quiet_seconds
-            if not any(self.mirror.changes_since(since, place.namespace) for place in places):
+            if not any(self._changes(since, place) for place in places):
                 break
         since = loop.time() - quiet_seconds
         return [
-            [
-                f"changed without need: {change}"
-                for change in self.mirror.changes_since(since, place.namespace)[:4]
-            ]
+            [f"changed without need: {change}" for change in self._changes(since, place)[:4]]
             for place in places
         ]
+
+    def _changes(self, since: float, place: Life) -> list[Change]:
+        changes = self.mirror.changes_since(since, place.namespace)
+        return [one for one in changes if not is_memory(one.kind, one.name)]
 
     def _place(self, history: History) -> Life:
         namespace = f"faults-{next(_numbers)}"

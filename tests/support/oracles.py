@@ -49,7 +49,8 @@ DERIVED: Final = frozenset(
 )
 """Annotations and labels that follow from contents which are compared themselves."""
 MEMORY: Final = "-memory"
-"""End of the name of what keeps when things happened, which no two lives have in common."""
+"""End of the name of what keeps when things happened. No two lives have that in common, and it
+is written once a minute, when it is calm: a life may be over before."""
 OURS_IN_METADATA: Final = ("labels", "annotations", "finalizers")
 CONTENTS: Final = ("spec", "data", "immutable", "type")
 
@@ -92,7 +93,7 @@ def shape_of(objects: Objects, namespace: str) -> Shape:
     ours = {
         f"{kind}/{name}": _content(item)
         for (kind, name), item in objects.items()
-        if kind not in ("Pod", "VoiceFleet") and _is_of_fleet(item)
+        if kind not in ("Pod", "VoiceFleet") and not is_memory(kind, name) and _is_of_fleet(item)
     }
     fleets = {
         f"VoiceFleet/{name}": {
@@ -108,6 +109,11 @@ def shape_of(objects: Objects, namespace: str) -> Shape:
         text = text.replace(hashed, name)
     shape: Shape = json.loads(text.replace(namespace, "NAMESPACE"))
     return shape
+
+
+def is_memory(kind: str, name: str) -> bool:
+    """Say whether an object is the fleet's memory, which moves by itself."""
+    return kind == "ConfigMap" and name.endswith(MEMORY)
 
 
 def differences(wanted: Shape, seen: Shape) -> list[str]:
@@ -157,7 +163,7 @@ def _content(item: Manifest) -> Manifest:
         name: _without(metadata[name], DERIVED) for name in OURS_IN_METADATA if metadata.get(name)
     }
     owners = [f"{owner['kind']}/{owner['name']}" for owner in metadata.get("ownerReferences", ())]
-    if item["kind"] == "Secret" or metadata["name"].endswith(MEMORY):
+    if item["kind"] == "Secret":
         return {**kept, "owners": owners, "keys": sorted(item.get("data", {}))}
     content = {name: item[name] for name in CONTENTS if name in item}
     return {**kept, "owners": owners, **_without(content, CHOSEN_BY_SERVER | DERIVED)}
