@@ -31,6 +31,10 @@ SECOND_LOOK_SECONDS = 0.5
 REPORT_SECONDS = 60.0
 """How often status is written although nothing was decided."""
 
+QUIET_SECONDS = 60.0
+"""How long cycles that would see the very same are left out; time alone is slower than that
+in the planner, unless it asks for an earlier look (the resync interval of the operator)."""
+
 IMPATIENT_SECONDS = 1.0
 """Least time between two cycles that callers without a worker ask for."""
 
@@ -67,6 +71,9 @@ class OperatorRun:
         self._memory: dict[str, Any] = {}
         self._reported_at = -REPORT_SECONDS
         self._wakes_at = float("inf")
+        self._cycled_at = -QUIET_SECONDS
+        self._moves_seen = -1
+        self._is_rested = False
         self._begin()
         world.on_unserved = self._wake_for_caller
         world.on_idle = self._wake_for_idle
@@ -105,12 +112,23 @@ class OperatorRun:
         if self._world.now < self._wakes_at:
             return
         self._wakes_at = float("inf")
+        if self._is_rested and self._is_as_before():
+            self._wake(self._world.conditions.sync_seconds)
+            return
         self._cycle()
+
+    def _is_as_before(self) -> bool:
+        """Say whether a cycle would see what the last one saw, a moment later."""
+        return (
+            self._world.moves == self._moves_seen
+            and self._world.now - self._cycled_at < QUIET_SECONDS
+        )
 
     def _cycle(self) -> int:
         """Observe, plan, check, apply, report; return the number of steps."""
         self.cycles += 1
         world = self._world
+        self._cycled_at, self._moves_seen = world.now, world.moves
         observed = self._sight.observe(self._memory)
         now = world.instant()
         plan = plan_fleet(self.fleet, observed, now)
@@ -139,6 +157,7 @@ class OperatorRun:
         waits = [world.conditions.sync_seconds]
         waits += [SECOND_LOOK_SECONDS] if plan.steps else []
         waits += [plan.wake_after.total_seconds()] if plan.wake_after is not None else []
+        self._is_rested = min(waits) >= world.conditions.sync_seconds
         self._wake(max(SECOND_LOOK_SECONDS, min(waits)))
         return len(plan.steps)
 

@@ -53,6 +53,7 @@ class Servers:
         if server.ready_at is None and server.name in self.all:
             server.ready_at = server.empty_since = self._world.now
             server.facts += 1
+            self._world.moves += 1
 
     def ripen(self, age_seconds: float) -> None:
         """Make all servers Ready and that old."""

@@ -64,6 +64,8 @@ class World:
         """Is told when a worker's last call has ended."""
         self._callers = callers
         self._next_caller = 0
+        self.moves = 0
+        """Counts up with everything that an operator could see."""
         self.free_slots = 0
         """Calls that could be taken at once."""
         self._open: list[Worker] = []
@@ -245,6 +247,7 @@ class World:
 
     def _note_load(self, worker: Worker, *, before: int) -> None:
         """Keep count of sessions above the latency target."""
+        self.moves += 1
         after = len(worker.calls)
         if worker.is_open:
             self.free_slots += before - after
@@ -296,6 +299,7 @@ class World:
         if not worker.is_gone:
             worker.started_at = self.now
             worker.facts += 1
+            self.moves += 1
 
     def _ready_worker(self, worker: Worker) -> None:
         if worker.is_gone or worker.stopping_since is not None:
@@ -343,6 +347,7 @@ class World:
         self.nodes.release(worker.node)
 
     def _refresh_open(self, worker: Worker) -> None:
+        self.moves += 1
         is_open = worker.is_open and not worker.is_gone
         if is_open == (worker in self._open):
             return
