@@ -59,7 +59,9 @@ def test_a_broken_line_is_named_and_the_others_count():
     ("line", "says"),
     [
         pytest.param("2026-11-23T10:00,2700", "2 values instead of 3", id="a value is missing"),
-        pytest.param("2026-11-23T10:00,0,3", "durationSeconds is not between 1 and 86400", id="no duration"),
+        pytest.param(
+            "2026-11-23T10:00,0,3", "durationSeconds is not between 1 and 86400", id="no duration"
+        ),
         pytest.param("2026-11-23T10:00,86401,3", "durationSeconds is not between", id="over a day"),
         pytest.param("2026-11-23T10:00,2700,-3", "sessions is no number", id="negative"),
         pytest.param("2026-11-23T10:00,2700,1e3", "sessions is no number", id="a fraction"),
