@@ -15,12 +15,12 @@ from voicefleet.api.reasons import Reason
 from voicefleet.api.status import DECISIONS_MAX, VoiceFleetStatus
 from voicefleet.core.safety import check_plan
 from voicefleet.errors import ConflictError, SpecError, UnsafePlanError, VoiceFleetError
-from voicefleet.manifests import Manifest, ObjectKey
+from voicefleet.manifests import Manifest, ObjectKey, key_of
 from voicefleet.model.decision import Decision
 from voicefleet.model.fleet import Fleet
 from voicefleet.model.observed import Observed
 from voicefleet.model.outcome import Outcome
-from voicefleet.model.plan import Plan
+from voicefleet.model.plan import CreateChild, Plan
 from voicefleet.planning import plan_fleet, report_fleet
 from voicefleet.ports import Clock, Cluster, Secrets, Tape, Workers
 from voicefleet.settings import Platform
@@ -197,7 +197,9 @@ class Reconciler:
         memory.removals += note_removals(carried.done, observed, around.clock.monotonic())
         if carried.stopped_by is not None:
             raise carried.stopped_by
-        memory.is_resync_due = memory.are_secrets_due = False
+        memory.is_resync_due = False
+        # Who deleted a child may have deleted Secrets beside it, which nobody may look for.
+        memory.are_secrets_due = has_lost_children(plan)
         self._keeper.note(plan, memory)
         return await self._conclude(cycle, fleet, observed, plan=plan, carried=carried)
 
@@ -346,6 +348,16 @@ def was_carried_out(body: Manifest) -> bool:
     """
     agents = (body.get("status") or {}).get("agents") or {}
     return bool(agents.get("revision"))
+
+
+def has_lost_children(plan: Plan) -> bool:
+    """Say whether a plan creates anew what somebody has deleted."""
+    restored = [one.because for one in plan.decisions if one.reason is Reason.CHILD_RESTORED]
+    return any(
+        isinstance(step, CreateChild)
+        and any(str(key_of(step.manifest)) in told for told in restored)
+        for step in plan.steps
+    )
 
 
 def effective_decisions(plan: Plan, carried: Carried) -> tuple[Decision, ...]:

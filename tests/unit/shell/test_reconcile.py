@@ -88,6 +88,20 @@ async def test_a_deleted_secret_returns_within_ten_resyncs():
     assert {item["metadata"]["name"] for item in shell.cluster.of_kind("Secret")} == secrets
 
 
+async def test_a_deleted_secret_returns_with_a_deleted_child():
+    """Somebody who cleans up the wrong namespace takes both, and only one of them is seen."""
+    shell = Shell()
+    await shell.apply(a_fleet_body())
+    secret = next(key_of(secret) for secret in shell.cluster.of_kind("Secret"))
+    shell.cluster.remove(secret)
+    shell.cluster.remove(SERVICE)
+
+    await shell.settle(5)
+
+    assert shell.cluster.exists(SERVICE)
+    assert shell.cluster.exists(secret)
+
+
 async def test_secrets_are_posted_at_one_resync_of_ten():
     """Three requests per fleet and minute would be half of all that an idle operator sends."""
     shell = Shell()
