@@ -48,6 +48,8 @@ DAY_BEGINS_AT = 7
 """Hour at which a part of a day begins: before the ramps of all generated traces."""
 PROCESSES = 2
 NICENESS = 10
+WIDTH = 140
+"""Columns where there is no terminal that says how wide it is."""
 HOURS_PER_DAY = 24
 
 CONFIDENCE = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 9: 2.262, 19: 2.093}
@@ -99,7 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", action="append", default=[], metavar="NAME")
     options = parser.parse_args(arguments)
     os.nice(NICENESS)
-    console = Console(width=None if sys.stdout.isatty() else 120)
+    console = Console(width=None if sys.stdout.isatty() else WIDTH)
     seeds = options.seeds or (QUICK_SEEDS if options.quick else SEEDS)
     console.print(f"{describe_curve()}; frozen {configuration_hash()}; {seeds} paired seeds")
     traces = [
@@ -224,7 +226,8 @@ def print_trace(trace: Trace, rows: Sequence[Row], console: Console) -> None:
         "x ideal", "starts", "changes", "unserved", "beside ours",
     )  # fmt: skip
     for heading in headings:
-        table.add_column(heading, justify="left" if heading == "policy" else "right")
+        is_words = heading in {"policy", "beside ours"}
+        table.add_column(heading, justify="left" if is_words else "right", no_wrap=True)
     for row in rows:
         gap, interval = difference(row, ours)
         table.add_row(
