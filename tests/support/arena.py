@@ -77,13 +77,15 @@ class Arena:
                 arena = cls(mirror, proxy, operator, cluster)
                 mirror.listeners.append(arena.calls.watch)
                 proxy.kill = arena.kill_operator
-                await asyncio.to_thread(operator.start)
-                guard = asyncio.create_task(arena.keep_operator())
+                guard = None
                 try:
+                    await asyncio.to_thread(operator.start)
+                    guard = asyncio.create_task(arena.keep_operator())
                     yield arena
                 finally:
-                    guard.cancel()
-                    await asyncio.gather(guard, return_exceptions=True)
+                    if guard is not None:
+                        guard.cancel()
+                        await asyncio.gather(guard, return_exceptions=True)
                     await asyncio.to_thread(operator.stop)
 
     def kill_operator(self) -> None:
