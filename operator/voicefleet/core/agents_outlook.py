@@ -88,9 +88,7 @@ def look_ahead(spec: VoiceFleetSpec, observed: Observed, now: datetime) -> Outlo
             lead_seconds=lead,
             arrivals=memory.arrivals.recent(now, RECENT_BINS + BURST_BINS),
         ),
-        surge=surge_floor(
-            observed.surges, now, timedelta(seconds=memory.starts.announced_seconds)
-        ),
+        surge=surge_floor(observed.surges, now, timedelta(seconds=memory.starts.announced_seconds)),
         slots=slots,
         # A worker that has just been found to hold more again frees nobody in this very cycle.
         derate=min(guard.derate, known.guard.derate),
