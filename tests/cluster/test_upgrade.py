@@ -94,7 +94,7 @@ def templates(api: Api, namespace: str) -> dict[str, Manifest]:
 def set_up(api: Api, namespace: str) -> set[str]:
     """Create a fleet of all tiers and return the UIDs of its pods once it is Ready."""
     api.create(a_fleet_of_all_tiers(namespace))
-    eventually("Ready", lambda: settled(api, namespace), seconds=60)
+    eventually("Ready", lambda: settled(api, namespace), seconds=120)
     return set(pods(api, namespace))
 
 
@@ -128,7 +128,7 @@ def test_a_change_takes_up_the_new_rendering_where_it_is_made_and_a_rollback_kee
     versions["today"].start()
 
     change_agents(api, namespace, NEXT_IMAGE)
-    eventually("new workers", lambda: days(api, namespace)["agents"] == {"today"}, seconds=60)
+    eventually("new workers", lambda: days(api, namespace)["agents"] == {"today"}, seconds=120)
     eventually("Ready", lambda: settled(api, namespace))
     upgraded = pods(api, namespace)
     versions["today"].stop()
@@ -161,7 +161,7 @@ def test_growing_after_an_upgrade_adds_pods_and_replaces_none(
 
     change = {"agents": {"minReplicas": 4}, "media": {"minReplicas": 2}}
     api.patch("VoiceFleet", namespace, "interviews", {"spec": change})
-    eventually("Ready", lambda: settled(api, namespace), seconds=60)
+    eventually("Ready", lambda: settled(api, namespace), seconds=120)
 
     assert made < set(pods(api, namespace))
     assert len(pods(api, namespace)) == len(made) + 3

@@ -157,7 +157,7 @@ def test_a_fleet_outlives_its_operator_and_is_taken_over_by_the_next(
     """Uninstalling is how many people upgrade; their callers must not hear of it."""
     with site.install():
         api.create(with_speech(a_fleet_manifest(namespace)))
-        eventually("Ready", lambda: settled(api, namespace), seconds=60)
+        eventually("Ready", lambda: settled(api, namespace), seconds=120)
     made, key = set(pods(api, namespace)), site.install_key()
     children = {name: item["metadata"]["uid"] for name, item in api.children(namespace).items()}
 
@@ -181,7 +181,7 @@ def test_a_fleet_without_an_operator_heals_by_itself(site: Site, api: Api, names
     """Workers and servers belong to ReplicaSets, so a lost pod comes back without us."""
     with site.install():
         api.create(a_fleet_manifest(namespace))
-        eventually("Ready", lambda: settled(api, namespace), seconds=60)
+        eventually("Ready", lambda: settled(api, namespace), seconds=120)
     before = set(pods(api, namespace))
     site.uninstall()
     lost = next(

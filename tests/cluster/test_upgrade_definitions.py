@@ -86,7 +86,7 @@ def test_a_fleet_becomes_ready_under_a_crd_that_knows_less(
 
     api.create(a_fleet_manifest(namespace))
 
-    fleet = eventually("Ready", lambda: _ready(api, namespace), seconds=60)
+    fleet = eventually("Ready", lambda: _ready(api, namespace), seconds=120)
     assert fleet["status"]["agents"]["readyReplicas"] == 2
     assert "graceSeconds" not in fleet["status"]["agents"]
     assert "does not know `status.agents.graceSeconds`" in operator.log
@@ -100,7 +100,7 @@ def _ready(api: Api, namespace: str) -> Manifest | None:
 def test_an_older_operator_runs_under_a_newer_crd(api: Api, operator, redefine, namespace: str):
     """After a rollback the CRD stays, with fields that the older operator never heard of."""
     api.create(a_fleet_manifest(namespace))
-    eventually("Ready", lambda: settled(api, namespace), seconds=60)
+    eventually("Ready", lambda: settled(api, namespace), seconds=120)
     before = pods(api, namespace)
 
     redefine(after_today)
@@ -109,7 +109,7 @@ def test_an_older_operator_runs_under_a_newer_crd(api: Api, operator, redefine, 
         "the new field is stored",
         lambda: _patched(api, namespace, change)["spec"]["agents"].get(TOMORROW) == "used",
     )
-    eventually("Ready", lambda: settled(api, namespace), seconds=60)
+    eventually("Ready", lambda: settled(api, namespace), seconds=120)
 
     assert pods(api, namespace) == before
 
@@ -123,7 +123,7 @@ def test_a_status_that_a_newer_operator_wrote_is_taken_over(
 ):
     """Its words and its longer lists are no reason to stand still, or to forget the sizes."""
     api.create(a_fleet_manifest(namespace))
-    eventually("Ready", lambda: settled(api, namespace), seconds=60)
+    eventually("Ready", lambda: settled(api, namespace), seconds=120)
     before = pods(api, namespace)
     operator.stop()
     redefine(after_today)
@@ -131,7 +131,7 @@ def test_a_status_that_a_newer_operator_wrote_is_taken_over(
 
     operator.start()
     touch(api, namespace)
-    eventually("Ready", lambda: settled(api, namespace), seconds=60)
+    eventually("Ready", lambda: settled(api, namespace), seconds=120)
 
     fleet = api.get("VoiceFleet", namespace, "interviews")
     assert pods(api, namespace) == before
@@ -163,10 +163,10 @@ def test_a_change_after_a_crd_upgrade_needs_no_restart_of_the_operator(
 ):
     """Helm replaces the CRD first; until the new operator runs, the old one has to."""
     api.create(a_fleet_manifest(namespace))
-    eventually("Ready", lambda: settled(api, namespace), seconds=60)
+    eventually("Ready", lambda: settled(api, namespace), seconds=120)
 
     redefine(after_today)
     change = {"spec": {"agents": {"image": NEXT_IMAGE}}}
     api.patch("VoiceFleet", namespace, "interviews", change)
 
-    assert eventually("Ready again", lambda: settled(api, namespace), seconds=60)
+    assert eventually("Ready again", lambda: settled(api, namespace), seconds=120)
