@@ -6,7 +6,7 @@ Called by `shell/crew` for every fleet that the queue hands out.
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,12 +15,12 @@ from voicefleet.api.reasons import Reason
 from voicefleet.api.status import DECISIONS_MAX, VoiceFleetStatus
 from voicefleet.core.safety import check_plan
 from voicefleet.errors import ConflictError, SpecError, UnsafePlanError, VoiceFleetError
-from voicefleet.manifests import Manifest, ObjectKey, key_of
+from voicefleet.manifests import Manifest, ObjectKey
 from voicefleet.model.decision import Decision
 from voicefleet.model.fleet import Fleet
 from voicefleet.model.observed import Observed
 from voicefleet.model.outcome import Outcome
-from voicefleet.model.plan import CreateChild, Plan
+from voicefleet.model.plan import Plan
 from voicefleet.planning import plan_fleet, report_fleet
 from voicefleet.ports import Clock, Cluster, Secrets, Tape, Workers
 from voicefleet.settings import Platform
@@ -199,7 +199,7 @@ class Reconciler:
             raise carried.stopped_by
         memory.is_resync_due = False
         # Who deleted a child may have deleted Secrets beside it, which nobody may look for.
-        memory.are_secrets_due = has_lost_children(plan)
+        memory.are_secrets_due = was_carried_out(cycle.body) and has_lost_children(carried.created)
         self._keeper.note(plan, memory)
         return await self._conclude(cycle, fleet, observed, plan=plan, carried=carried)
 
@@ -350,14 +350,12 @@ def was_carried_out(body: Manifest) -> bool:
     return bool(agents.get("revision"))
 
 
-def has_lost_children(plan: Plan) -> bool:
-    """Say whether a plan creates anew what somebody has deleted."""
-    restored = [one.because for one in plan.decisions if one.reason is Reason.CHILD_RESTORED]
-    return any(
-        isinstance(step, CreateChild)
-        and any(str(key_of(step.manifest)) in told for told in restored)
-        for step in plan.steps
-    )
+def has_lost_children(created: Iterable[ObjectKey]) -> bool:
+    """Say whether a fleet that stood had to get back what somebody must have deleted.
+
+    A new ReplicaSet is a new revision or one more server.
+    """
+    return any(key.kind != "ReplicaSet" for key in created)
 
 
 def effective_decisions(plan: Plan, carried: Carried) -> tuple[Decision, ...]:
