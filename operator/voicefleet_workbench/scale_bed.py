@@ -44,8 +44,9 @@ CHILDREN = {
 """Where each kind is counted. ReplicaSets come with the pods that are awaited afterwards."""
 PATIENCE_SECONDS = 3600.0
 """10,000 pods cost about 800 seconds of processor time, most of it the API server's."""
-QUIET_SECONDS = 3.0
-QUIET_PATIENCE_SECONDS = 20.0
+QUIET_SECONDS = 35.0
+"""The last session counts are written up to half a minute after the last pod has come."""
+QUIET_PATIENCE_SECONDS = 100.0
 """An operator with timers is never quiet; after this it is measured as it is."""
 ACCOUNT = "baseline"
 MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
