@@ -104,7 +104,11 @@ class OperatorProcess:
                 env=self._environment(),
             )
         if until_leading:
-            self._wait_until_leading(begun)
+            try:
+                self._wait_until_leading(begun)
+            except LocalClusterError:
+                self.stop()
+                raise
             self.ready_seconds = time.monotonic() - begun
 
     def answers(self) -> bool:
