@@ -18,7 +18,7 @@ API_GROUP = "voicefleet.dev"
 API_VERSION = "v1alpha1"
 GROUP_VERSION = f"{API_GROUP}/{API_VERSION}"
 
-ACRONYMS = {"url": "URL", "ip": "IP"}
+ACRONYMS = {"url": "URL", "ip": "IP", "ttfb": "TTFB"}
 """Words that Kubernetes writes in capitals inside camelCase field names."""
 
 
