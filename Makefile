@@ -37,8 +37,8 @@ setup: $(READY) ## Make .venv with the locked versions (every other command does
 
 ##@ While you work
 
-check: setup ## Everything that needs no cluster, in under a minute; run it before you push
-	@$(PYTEST) tests/tidy tests/unit tests/sim --numprocesses=2 --dist=worksteal
+check: setup ## Everything quick that needs no cluster; run it before you push
+	@$(PYTEST) tests/tidy tests/unit tests/sim -m "not slow" --numprocesses=2 --dist=worksteal
 
 fix: setup ## Format, and mend what the linter can mend
 	@$(BIN)/ruff check --fix-only --quiet operator tests

@@ -18,6 +18,8 @@ from voicefleet.sim.conditions import NodeLoss, Outage, Witness
 from voicefleet.sim.simulate import MONDAY, Scenario, run_ours
 from voicefleet.sim.traffic import follow_sessions
 
+pytestmark = pytest.mark.slow
+
 OUTAGE_SECONDS = 900.0
 EBB_AT = 30 * 60.0
 """When demand begins to leave in the ebbing trace, and whoever is silent falls silent."""

@@ -28,7 +28,7 @@ QUICK_EVERY = 2
 """Writes between two crashes of one life; in a soak each life has one crash only."""
 PLAIN, EVERYTHING = COMBINATIONS[0], COMBINATIONS[-1]
 
-pytestmark = pytest.mark.timeout(7200)
+pytestmark = [pytest.mark.timeout(7200), pytest.mark.slow]
 
 
 async def _judge(histories: Sequence[History]) -> list[Verdict]:
