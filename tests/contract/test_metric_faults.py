@@ -4,6 +4,7 @@ The healthy answer is proven first, so that an absence means something. What the
 absence is in test_faulty_signals_shrink_nothing.
 """
 
+import asyncio
 import ssl
 from collections.abc import Callable
 from datetime import timedelta
