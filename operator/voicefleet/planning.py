@@ -35,6 +35,7 @@ from voicefleet.core.children import (
 )
 from voicefleet.core.conditions import report_conditions
 from voicefleet.core.deletion import decide_farewell
+from voicefleet.core.demand import Demand
 from voicefleet.core.evaluation import bound_evaluation, current_evaluation_size
 from voicefleet.core.explaining import explain_advice, explain_resize
 from voicefleet.core.marks import plan_workers
@@ -103,12 +104,13 @@ def plan_fleet(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
     if fleet.spec.paused:
         return Plan()
     static = _render_static(fleet, observed)
+    demand = count_demand(fleet.spec, observed, now)
     return join_plans(
         plan_hold(fleet),
         plan_secrets(fleet, observed),
         plan_static_children(fleet, observed, static),
-        plan_media(fleet, observed, now),
-        plan_speech(fleet, observed, now),
+        plan_media(fleet, observed, demand, now),
+        plan_speech(fleet, observed, demand, now),
         plan_agents(fleet, observed, now),
         plan_evaluation(fleet, observed, now),
         plan_leftovers(fleet, observed, static),
@@ -144,12 +146,12 @@ def plan_static_children(fleet: Fleet, observed: Observed, static: tuple[Manifes
     return join_plans(*(_keep(fleet, observed, manifest) for manifest in static))
 
 
-def plan_media(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
+def plan_media(fleet: Fleet, observed: Observed, demand: Demand, now: datetime) -> Plan:
     """Keep one ReplicaSet per media server; surplus ones leave when they are empty."""
     settled = _settle_servers(fleet, observed)
     servers = _view_servers(fleet, observed, now)
     current = current_media_size(fleet.status, servers)
-    sizing, memory = size_media(fleet, observed, servers, now)
+    sizing, memory = size_media(fleet, observed, servers, demand=demand, now=now)
     last_number = find_last_number(fleet.status, observed)
     decision = decide_media(servers, sizing.wanted, last_number=last_number, now=now)
     leaving = {step.key for step in decision.deletions}
@@ -183,14 +185,14 @@ def plan_media(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
     )
 
 
-def plan_speech(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
+def plan_speech(fleet: Fleet, observed: Observed, demand: Demand, now: datetime) -> Plan:
     """Keep one Deployment per speech pool."""
     plans = []
     parts: dict[str, Any] = {}
     for pool in fleet.spec.speech:
         live = _find_deployment(fleet, observed, speech_name(fleet, pool.name))
         manifest = settle_speech(fleet, pool, live)
-        sizing, parts[pool.name] = size_speech(fleet, observed, pool, live, now=now)
+        sizing, parts[pool.name] = size_speech(fleet, observed, pool, live, demand=demand, now=now)
         current = current_speech_size(pool, fleet.status, live)
         told = next((each.sizing for each in fleet.status.speech if each.name == pool.name), None)
         plans += [
@@ -447,10 +449,10 @@ def _overview(fleet: Fleet, observed: Observed, outcome: Outcome, now: datetime)
         agents_revision=revision_in(_settle_agents(fleet, observed)),
         agents_selector=format_selector(tier_selector(fleet, Tier.AGENTS)),
         servers=servers,
-        media=size_media(fleet, observed, servers, now)[0],
+        media=size_media(fleet, observed, servers, demand=demand, now=now)[0],
         media_revision=media_revision(fleet),
         last_server=find_last_number(fleet.status, observed, created=outcome.created),
-        pools=_overview_pools(fleet, observed, now),
+        pools=_overview_pools(fleet, observed, demand, now),
     )
 
 
@@ -466,14 +468,16 @@ def _size_agents(fleet: Fleet, observed: Observed, rollout: Rollout, now: dateti
     return as_advice(sizing, kept, because="spec.paused is true")
 
 
-def _overview_pools(fleet: Fleet, observed: Observed, now: datetime) -> tuple[Pool, ...]:
+def _overview_pools(
+    fleet: Fleet, observed: Observed, demand: Demand, now: datetime
+) -> tuple[Pool, ...]:
     pools = []
     if fleet.spec.media.redis.mode is RedisMode.EMBEDDED:
         live = _find_deployment(fleet, observed, redis_name(fleet))
         pools.append(Pool(Tier.REDIS, "redis", 1, live))
     for spec in fleet.spec.speech:
         live = _find_deployment(fleet, observed, speech_name(fleet, spec.name))
-        sizing, _ = size_speech(fleet, observed, spec, live, now=now)
+        sizing, _ = size_speech(fleet, observed, spec, live, demand=demand, now=now)
         pools.append(Pool(Tier.SPEECH, f"speech {spec.name}", sizing.wanted, live, sizing))
     if fleet.spec.evaluation is not None:
         live = _find_deployment(fleet, observed, evaluation_name(fleet))

@@ -22,8 +22,8 @@ class Place(StrEnum):
     DECISION = "Decisions"
 
 
-class ConditionType(StrEnum):
-    """A condition of a fleet, with what `True` means."""
+class ConditionWord(StrEnum):
+    """A condition's type, with what `True` means; each kind has its own table of them."""
 
     meaning: str
 
@@ -33,6 +33,27 @@ class ConditionType(StrEnum):
         member._value_ = word
         member.meaning = meaning
         return member
+
+
+class ReasonWord(StrEnum):
+    """A reason: the word, the place where it appears, what it means, what to do if anything."""
+
+    place: StrEnum
+    meaning: str
+    next_step: str
+
+    def __new__(cls, word: str, place: StrEnum, meaning: str, next_step: str = "Nothing.") -> Self:
+        """Build a member that is its own word and carries its row of the table."""
+        member = str.__new__(cls, word)
+        member._value_ = word
+        member.place = place
+        member.meaning = meaning
+        member.next_step = next_step
+        return member
+
+
+class ConditionType(ConditionWord):
+    """A condition of a fleet, with what `True` means."""
 
     READY = "Ready", "Every tier of the fleet has the ready replicas it should have."
     RECONCILING = (

@@ -4,32 +4,13 @@ One table, so that a word means the same wherever it appears, and so that docs/r
 cannot be out of date. A reason never carries data; the number is in the message beside it.
 """
 
-from enum import StrEnum
-from typing import Self
-
-from voicefleet.api.places import ConditionType, Place
+from voicefleet.api.places import ConditionType, Place, ReasonWord
 
 __all__ = ["ConditionType", "Place", "Reason"]
 
 
-class Reason(StrEnum):
-    """Why a condition, an Event or a decision is what it is.
-
-    Each row: the word, the place where it appears, what it means, what to do if anything.
-    """
-
-    place: Place
-    meaning: str
-    next_step: str
-
-    def __new__(cls, word: str, place: Place, meaning: str, next_step: str = "Nothing.") -> Self:
-        """Build a member that is its own word and carries its row of the table."""
-        member = str.__new__(cls, word)
-        member._value_ = word
-        member.place = place
-        member.meaning = meaning
-        member.next_step = next_step
-        return member
+class Reason(ReasonWord):
+    """Why a condition, an Event or a decision is what it is."""
 
     ALL_TIERS_READY = (
         "AllTiersReady",

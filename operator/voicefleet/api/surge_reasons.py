@@ -4,21 +4,11 @@ A table like the one for fleets in `api/reasons`; docs/reasons.md is made from b
 never carries data; the numbers are in the message beside it.
 """
 
-from enum import StrEnum
-from typing import Self
+from voicefleet.api.places import ConditionWord, ReasonWord
 
 
-class SurgeCondition(StrEnum):
+class SurgeCondition(ConditionWord):
     """A condition of a SurgePlan, with what `True` means."""
-
-    meaning: str
-
-    def __new__(cls, word: str, meaning: str) -> Self:
-        """Build a member that is its own word and carries its meaning."""
-        member = str.__new__(cls, word)
-        member._value_ = word
-        member.meaning = meaning
-        return member
 
     ACCEPTED = "Accepted", "Everything that the plan announces counts."
     CAPACITY_REACHABLE = (
@@ -27,21 +17,8 @@ class SurgeCondition(StrEnum):
     )
 
 
-class SurgeReason(StrEnum):
-    """Why a condition of a SurgePlan is what it is: the word, the condition, what to do."""
-
-    place: SurgeCondition
-    meaning: str
-    next_step: str
-
-    def __new__(cls, word: str, place: SurgeCondition, meaning: str, next_step: str) -> Self:
-        """Build a member that is its own word and carries its row of the table."""
-        member = str.__new__(cls, word)
-        member._value_ = word
-        member.place = place
-        member.meaning = meaning
-        member.next_step = next_step
-        return member
+class SurgeReason(ReasonWord):
+    """Why a condition of a SurgePlan is what it is."""
 
     PLAN_ACCEPTED = (
         "PlanAccepted",

@@ -12,9 +12,8 @@ from typing import Any
 from voicefleet.api.reasons import Reason
 from voicefleet.api.scaling import ScalingMode
 from voicefleet.api.voicefleet import EvaluationSpec, SpeechSpec, SpeechStage
-from voicefleet.core.agents_outlook import count_demand
 from voicefleet.core.agents_size import as_advice
-from voicefleet.core.demand import count_rooms
+from voicefleet.core.demand import Demand, count_rooms
 from voicefleet.core.evaluation import bound_evaluation, current_evaluation_size
 from voicefleet.core.evaluation_size import decide_evaluation_size
 from voicefleet.core.latency import STAGE_SHARES
@@ -41,14 +40,14 @@ Memory = Mapping[str, Any]
 
 
 def size_media(
-    fleet: Fleet, observed: Observed, servers: Servers, now: datetime
+    fleet: Fleet, observed: Observed, servers: Servers, *, demand: Demand, now: datetime
 ) -> tuple[Sizing, Memory]:
     """Return how many media servers a fleet should have, and what to remember."""
     current = current_media_size(fleet.status, servers)
     down = fleet.spec.scaling.scale_down
     seen = MediaSeen(
         servers,
-        count_demand(fleet.spec, observed, now),
+        demand,
         observed,
         current,
         _stale_after(fleet),
@@ -62,7 +61,13 @@ def size_media(
 
 
 def size_speech(
-    fleet: Fleet, observed: Observed, pool: SpeechSpec, live: Child | None, *, now: datetime
+    fleet: Fleet,
+    observed: Observed,
+    pool: SpeechSpec,
+    live: Child | None,
+    *,
+    demand: Demand,
+    now: datetime,
 ) -> tuple[Sizing, Memory]:
     """Return how many replicas one speech pool should have, and what to remember of it."""
     current = current_speech_size(pool, fleet.status, live)
@@ -82,7 +87,7 @@ def size_speech(
         signals=observed.signals.pools.get(pool.name, PoolSignals()),
         stage_milliseconds=observed.signals.stages.get(stage),
         budget_milliseconds=pool.latency_budget_milliseconds or budget,
-        demand=count_demand(fleet.spec, observed, now),
+        demand=demand,
         rooms=count_rooms(observed, now, age_max=stale_after),
         stale_after=stale_after,
     )

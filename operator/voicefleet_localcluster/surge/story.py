@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from voicefleet_localcluster.world.calls import DURATION_SIGMA
+from voicefleet.sim.traffic import INTERVIEW_SIGMA
 
 CLOCK: Final = 12.0
 """Seconds of the story in one second of the demo."""
@@ -71,7 +71,7 @@ def calls_per_second(sessions: float) -> float:
 
     The mean of a log-normal is its median times e^(sigma² / 2).
     """
-    return sessions / (MEDIAN_SECONDS * math.exp(DURATION_SIGMA**2 / 2))
+    return sessions / (MEDIAN_SECONDS * math.exp(INTERVIEW_SIGMA**2 / 2))
 
 
 def clock_at(seconds: float) -> str:

@@ -14,11 +14,10 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any, Final
 
+from voicefleet.sim.traffic import INTERVIEW_SIGMA
 from voicefleet_localcluster.world.population import Inhabitant
 from voicefleet_localcluster.world.workers import Server, Session, Worker, check_changes
 
-DURATION_SIGMA: Final = 0.35
-"""Spread of the calls' durations; interviews measured as log-normal have about this one."""
 SECONDS_PER_TURN: Final = 2.0
 """Callers of a compressed day talk fast, so that a minute holds enough turns for a P95."""
 SLOW_SECONDS: Final = 0.4
@@ -150,7 +149,7 @@ class Line:
         self._until_next -= self.traffic.calls_per_second * seconds
         while self._until_next <= 0:
             self._until_next += self._arrivals.expovariate(1)
-            talk = self._arrivals.lognormvariate(0, DURATION_SIGMA) * self.traffic.median_seconds
+            talk = self._arrivals.lognormvariate(0, INTERVIEW_SIGMA) * self.traffic.median_seconds
             self.waiting.append((now, talk))
             self.tally.offered += 1
 

@@ -1,7 +1,6 @@
 """How long callers wait for an answer, as a worker's histogram shows it. Pure but for counting.
 
-The curve: P95 of the time to the first byte is 240 ms on an idle worker and grows with its
-load u as 240 / (1 - u)^0.305, so 346 ms at 0.7, 392 ms at 0.8 and 484 ms at 0.9. Single turns
+The curve of P95 over load is the simulator's, so that both tell of the same workers. Single turns
 are log-normal around it, so that the histogram has a P95 and not one bar.
 """
 
@@ -13,21 +12,13 @@ from random import Random
 from typing import Final
 
 from voicefleet.api.metrics import LATENCY_BOUNDS_SECONDS
+from voicefleet.sim.latency import ttfb_p95
 
 BOUNDS: Final = LATENCY_BOUNDS_SECONDS
 """Upper bounds in seconds, those of the agent image's contract."""
-IDLE_P95_SECONDS: Final = 0.240
-EXPONENT: Final = 0.305
-LOAD_MAX: Final = 0.98
-"""The curve has no value at 1; a full worker is as slow as one at this load."""
 SIGMA: Final = 0.4
 """Spread of single turns: the P95 of a log-normal is its median times e^(1.645 sigma)."""
 Z_P95: Final = 1.645
-
-
-def p95_seconds(load: float) -> float:
-    """Return the P95 of the time to the first byte at a load of 0 (idle) to 1 (full)."""
-    return float(IDLE_P95_SECONDS / (1 - min(max(load, 0.0), LOAD_MAX)) ** EXPONENT)
 
 
 @dataclass(slots=True)
@@ -39,7 +30,7 @@ class Turns:
 
     def answer(self, load: float, random: Random, *, slow: float = 1.0) -> float:
         """Count one turn and return its seconds; `slow` stretches it as an outage would."""
-        median = p95_seconds(load) / math.exp(Z_P95 * SIGMA)
+        median = ttfb_p95(load) / 1000 / math.exp(Z_P95 * SIGMA)
         seconds = random.lognormvariate(math.log(median), SIGMA) * slow
         self.counts[bisect.bisect_left(BOUNDS, seconds)] += 1
         self.total_seconds += seconds

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from voicefleet.sim.latency import ttfb_p95
 from voicefleet_localcluster.world.calls import Line, Traffic
 from voicefleet_localcluster.world.pods import PodFacts
 from voicefleet_localcluster.world.population import Inhabitant
-from voicefleet_localcluster.world.turns import BOUNDS, Turns, p95_seconds
+from voicefleet_localcluster.world.turns import BOUNDS, Turns
 from voicefleet_localcluster.world.workers import ChangeError, Server, Worker
 
 BEGIN = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -124,7 +125,7 @@ def test_an_unknown_wish_is_refused_by_name():
 @pytest.mark.parametrize(("load", "milliseconds"), [(0.0, 240), (0.7, 346), (0.8, 392), (0.9, 484)])
 def test_answers_slow_down_with_the_load(load: float, milliseconds: int):
     """The figures of the curve; the target of 400 ms lies just above 80 % load."""
-    assert p95_seconds(load) * 1000 == pytest.approx(milliseconds, abs=1)
+    assert ttfb_p95(load) == pytest.approx(milliseconds, abs=1)
 
 
 def test_the_histogram_holds_the_curves_p95():

@@ -1,6 +1,6 @@
 """Which charts a report has, made from a run's timeline. Pure."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 
 from voicefleet.sim.report.axes import Frame, round_up
@@ -81,6 +81,16 @@ def _series(
     return Series(name, values, colour, is_area=is_area)
 
 
+def _each(
+    run: PolicyRun, names: Sequence[str], values: Callable[[Moment], Mapping[str, float]]
+) -> list[Series]:
+    """Return one line for each name."""
+    return [
+        Series(name, [values(moment)[name] for moment in run.timeline], colour)
+        for colour, name in enumerate(names, start=1)
+    ]
+
+
 def _sessions(simulation: Simulation, run: PolicyRun) -> str:
     series = [
         _series(run, "sessions", lambda moment: moment.sessions, 1, is_area=True),
@@ -117,10 +127,7 @@ def _stages(simulation: Simulation, run: PolicyRun) -> str:
     names = list(run.timeline[0].stages_milliseconds)[:STAGES_MAX]
     if not names:
         return ""
-    series = [
-        _series(run, name, lambda moment, name=name: moment.stages_milliseconds[name], colour)  # type: ignore[misc]
-        for colour, name in enumerate(names, start=1)
-    ]
+    series = _each(run, names, lambda moment: moment.stages_milliseconds)
     title = "Where the P95 comes from"
     return render_stack(_chart(simulation, title, "milliseconds", series=series, is_stacked=True))
 
@@ -149,10 +156,7 @@ def _speech(simulation: Simulation, run: PolicyRun) -> str:
     names = list(run.timeline[0].gpu_percent)[:STAGES_MAX]
     if not names:
         return ""
-    series = [
-        _series(run, name, lambda moment, name=name: moment.gpu_percent[name], colour)  # type: ignore[misc]
-        for colour, name in enumerate(names, start=1)
-    ]
+    series = _each(run, names, lambda moment: moment.gpu_percent)
     limits = [Limit("75 %", 75.0)]
     return render_chart(
         _chart(simulation, "GPUs of the speech pools", "percent", series=series, limits=limits)
