@@ -13,6 +13,7 @@ import yaml
 
 from support.api import Api, Manifest, eventually
 from support.chart import CHART
+from support.definitions import change_definition, definitions, put_back
 from support.manifests import a_fleet_manifest, is_settled, with_speech
 from voicefleet_localcluster.cluster import LocalCluster
 from voicefleet_localcluster.operator_process import OperatorProcess
@@ -21,7 +22,6 @@ pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("alone")]
 
 RELEASE = "calls"
 ACCOUNT = "calls-voicefleet"
-CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 NAME = "voicefleets.voicefleet.dev"
 RESYNC_SECONDS = 5
 
@@ -215,9 +215,8 @@ def adopted(
     values = {"replicas": 0, "namespaces": [namespace], "uninstall": {"releaseFleets": False}}
     helm.install(CHART, RELEASE, {**values, "crds": {"enabled": False}}, namespace=system)
     manager = api.get("ServiceAccount", system, ACCOUNT)["metadata"]["managedFields"][0]["manager"]
-    before = _definitions(api)
-    for item in before:
-        name = item["metadata"]["name"]
+    before = definitions(api)
+    for name, item in before.items():
         cluster.kubectl(
             *("annotate", "--overwrite", "crd", name),
             f"meta.helm.sh/release-name={RELEASE}",
@@ -227,22 +226,10 @@ def adopted(
             {**entry, "manager": manager if entry["manager"] == "helm" else entry["manager"]}
             for entry in item["metadata"]["managedFields"]
         ]
-        _merge(api, name, {"metadata": {"managedFields": entries}})
+        change_definition(api, name, {"metadata": {"managedFields": entries}})
     yield values
-    for item in before:
-        kept = {name: item["metadata"][name] for name in ("annotations", "labels", "managedFields")}
-        _merge(api, item["metadata"]["name"], {"metadata": kept, "spec": item["spec"]})
-
-
-def _merge(api: Api, definition: str, change: Manifest) -> None:
-    headers = {"Content-Type": "application/merge-patch+json"}
-    path = f"{CRDS}/{definition}"
-    api.send("PATCH", path, json=change, headers=headers).raise_for_status()
-
-
-def _definitions(api: Api) -> list[Manifest]:
-    items = api.send("GET", CRDS).raise_for_status().json()["items"]
-    return [item for item in items if item["spec"]["group"] == "voicefleet.dev"]
+    for item in before.values():
+        put_back(api, item)
 
 
 @pytest.fixture
@@ -261,8 +248,7 @@ def next_chart(tmp_path: Path) -> Path:
 
 def knows_tomorrow(api: Api) -> bool:
     """Say whether the CRD in the cluster has the next version's field."""
-    definition = api.send("GET", f"{CRDS}/{NAME}").raise_for_status().json()
-    return "fieldOfTomorrow" in str(definition["spec"]["versions"])
+    return "fieldOfTomorrow" in str(definitions(api)[NAME]["spec"]["versions"])
 
 
 def test_helm_upgrades_the_crds_and_keeps_them_when_it_goes(

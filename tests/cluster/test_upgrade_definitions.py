@@ -1,17 +1,16 @@
 """The CRD is older than the operator, or newer: neither stops a fleet that runs."""
 
 from collections.abc import Callable, Iterator
-from copy import deepcopy
-from typing import Any
 
 import pytest
 
 from support.api import Api, Manifest, eventually
+from support.definitions import change_definition, definitions, put_back
 from support.manifests import NEXT_IMAGE, a_fleet_manifest, condition, is_settled
 
 pytestmark = pytest.mark.cluster
 
-CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/voicefleets.voicefleet.dev"
+NAME = "voicefleets.voicefleet.dev"
 TOMORROW = "fieldOfTomorrow"
 
 Change = Callable[[Manifest, Manifest], None]
@@ -21,30 +20,16 @@ Change = Callable[[Manifest, Manifest], None]
 @pytest.fixture
 def redefine(installed, api: Api) -> Iterator[Callable[[Change], None]]:
     """Return what changes the CRD's schema; the chart's own comes back after the test."""
-    before = _definition(api)
+    before = definitions(api)[NAME]
 
     def redefine(change: Change) -> None:
-        changed = deepcopy(_definition(api))
-        properties = _schema(changed)
+        (version,) = definitions(api)[NAME]["spec"]["versions"]
+        properties = version["schema"]["openAPIV3Schema"]["properties"]
         change(properties["spec"]["properties"], properties["status"]["properties"])
-        _put(api, changed)
+        change_definition(api, NAME, {"spec": {"versions": [version]}})
 
     yield redefine
-    _put(api, {**_definition(api), "spec": before["spec"]})
-
-
-def _definition(api: Api) -> Manifest:
-    return dict(api.send("GET", CRD).raise_for_status().json())
-
-
-def _put(api: Api, definition: Manifest) -> None:
-    api.send("PUT", CRD, json=definition).raise_for_status()
-
-
-def _schema(definition: Manifest) -> dict[str, Any]:
-    (version,) = definition["spec"]["versions"]
-    properties: dict[str, Any] = version["schema"]["openAPIV3Schema"]["properties"]
-    return properties
+    put_back(api, before)
 
 
 def before_today(spec: Manifest, status: Manifest) -> None:

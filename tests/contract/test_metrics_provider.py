@@ -200,15 +200,20 @@ async def told(desk: Desk, fleet: Fleet, facts: Facts | None = None) -> Signals:
 
 def is_complete(signals: Signals) -> bool:
     """Say whether every signal of `Facts` has arrived, the growth of counters included."""
-    hits, pool = signals.rate_limit_hits, signals.pools.get("tts")
+    hits, pool, queue = signals.rate_limit_hits, signals.pools.get("tts"), signals.evaluation
     return (
         signals.ttfb_milliseconds is not None
+        and bool(signals.stages)
         and signals.error_ratio is not None
         and signals.drop_off_ratio is not None
         and hits is not None
         and hits.value > 0
         and pool is not None
         and bool(pool.utilization)
+        and pool.coverage is not None
+        and pool.waiting is not None
+        and queue is not None
+        and bool(queue.work)
     )
 
 
