@@ -122,20 +122,6 @@ async def test_a_second_replica_stands_by():
     assert (is_leader, replicas.leaders) == (False, ["a"])
 
 
-async def test_a_leader_that_died_is_replaced_after_ten_seconds():
-    """Nobody releases the Lease of a killed process."""
-    replicas = Replicas("a", "b")
-    await replicas["a"].acquire()
-    await replicas["b"].attempt()
-    replicas.pass_seconds(9.9)
-    too_early = await replicas["b"].attempt()
-    replicas.pass_seconds(0.1)
-
-    in_time = await replicas["b"].attempt()
-
-    assert (too_early, in_time) == (False, True)
-
-
 async def test_the_old_leader_stops_writing_before_the_new_one_can_start():
     """A frozen process that wakes up must find itself without the right to write."""
     replicas = Replicas("a", "b")
@@ -162,11 +148,13 @@ async def test_a_wall_clock_that_jumps_makes_no_leader():
     assert (is_leader, replicas.leaders) == (False, ["a"])
 
 
-@pytest.mark.parametrize("skew_seconds", [-60, 60], ids=["a_minute_behind", "a_minute_ahead"])
-async def test_a_leader_that_died_is_replaced_no_sooner_and_no_later_on_skewed_clocks(
+@pytest.mark.parametrize(
+    "skew_seconds", [0, -60, 60], ids=["same_clock", "a_minute_behind", "a_minute_ahead"]
+)
+async def test_a_leader_that_died_is_replaced_after_ten_seconds_whatever_its_clock(
     skew_seconds: int,
 ):
-    """The time in the Lease is another machine's; only its change can be trusted."""
+    """Nobody releases a killed process's Lease, and of the time in it only the change counts."""
     replicas = Replicas("a", "b")
     replicas.clocks["b"].jump(timedelta(seconds=skew_seconds))
     await replicas["a"].acquire()
