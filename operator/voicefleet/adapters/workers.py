@@ -4,7 +4,9 @@ A worker's word about itself is what removals rest on, so an answer is checked f
 field and kept with the time it came. A worker that does not answer keeps its last report;
 the report's age says what it is still worth.
 
-A thousand workers must cost little: one connection each, and an answer every 5 s at rest.
+A thousand workers must cost little: one connection each, and an answer every 5 s at rest. So
+long polls go over a connection that reads only plain answers (`kept_connection`); everything
+else, and every worker that answers in another way, has the general client.
 """
 
 import asyncio
@@ -20,6 +22,7 @@ from pydantic.alias_generators import to_camel
 from yarl import URL
 
 from voicefleet.adapters.bodies import host_of, read_body
+from voicefleet.adapters.kept_connection import KeptConnection, UnplainAnswerError
 from voicefleet.errors import UnavailableError
 from voicefleet.manifests import ObjectKey
 from voicefleet.model.observed import START_PRECISION, Pod, WorkerReport
@@ -111,9 +114,8 @@ class _Followed:
     pod: Pod
     task: asyncio.Task[None]
     report: WorkerReport | None = None
-    asked: tuple[str, int | None] = ("", None)
-    """Address and version of the last long poll."""
-    question: URL | None = None
+    is_plain: bool = True
+    """Whether its answers can be read from the kept connection."""
 
 
 class HttpWorkers:
@@ -230,24 +232,48 @@ class HttpWorkers:
                 url, timeout=aiohttp.ClientTimeout(total=seconds), allow_redirects=False
             ) as response:
                 body = await read_body(response, limit=BODY_BYTES_MAX)
-            return WorkerState.model_validate_json(body)
-        except ValidationError as error:
-            first = error.errors(include_input=False)[0]
-            field = ".".join(str(part) for part in first["loc"]) or "body"
-            raise UnavailableError(
-                f"{url}: {field}: {first['msg']}; this operator reads schema version 1"
-            ) from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _unanswered(url, error) from error
+        return _parse_state(url, body)
+
+    async def _poll(
+        self, line: KeptConnection, followed: _Followed, version: int | None
+    ) -> WorkerState:
+        """Ask for the next state; over the kept connection as long as that can read the worker."""
+        ip = followed.pod.ip
+        path = "state" if version is None else f"state?after={version}"
+        if followed.is_plain:
+            try:
+                body = await line.get(
+                    ip, f"/voicefleet/{path}", seconds=POLL_SECONDS, limit=BODY_BYTES_MAX
+                )
+                return _parse_state(f"{ip}: {path}", body)
+            except UnplainAnswerError as error:
+                followed.is_plain = False
+                logger.debug("%s is polled by the general client: %s", followed.pod.name, error)
+            except (TimeoutError, OSError) as error:
+                raise _unanswered(self._url(ip, path), error) from error
+        try:
+            return await self._ask(self._url(ip, path), seconds=POLL_SECONDS)
+        except UnavailableError:
+            # A worker that failed once may be a plain one in a bad moment.
+            followed.is_plain = True
+            raise
 
     async def _poll_forever(self, fleet: ObjectKey, uid: str) -> None:
+        line = KeptConnection(self._port)
+        try:
+            await self._poll_over(line, fleet, uid)
+        finally:
+            line.close()
+
+    async def _poll_over(self, line: KeptConnection, fleet: ObjectKey, uid: str) -> None:
         version: int | None = None
         failures = 0
         while True:
             asked_at = self._clock.monotonic()
             try:
-                question = self._question(self._followed[uid], version)
-                state = await self._ask(question, seconds=POLL_SECONDS)
+                state = await self._poll(line, self._followed[uid], version)
             except UnavailableError as error:
                 failures += 1
                 version = None
@@ -269,17 +295,6 @@ class HttpWorkers:
             if not _says_the_same(before, after, followed.pod):
                 self._wake(fleet)
             await self._pause(asked_at, is_unchanged=is_unchanged)
-
-    def _question(self, followed: _Followed, version: int | None) -> URL:
-        """Return the address of a long poll; a worker at rest is asked the same for hours.
-
-        Making an address costs a third of the whole poll.
-        """
-        asked = followed.pod.ip, version
-        if followed.question is None or followed.asked != asked:
-            path = "state" if version is None else f"state?after={version}"
-            followed.asked, followed.question = asked, self._url(followed.pod.ip, path)
-        return followed.question
 
     async def _pause(self, asked_at: float, *, is_unchanged: bool) -> None:
         """Keep a worker that answers at once from being polled without end."""
@@ -337,6 +352,17 @@ def _says_the_same(before: WorkerReport | None, after: WorkerReport, pod: Pod) -
     if not pod.has_run_since(before.observed_at):
         return False
     return replace(before, observed_at=after.observed_at) == after
+
+
+def _parse_state(asked: URL | str, body: bytes) -> WorkerState:
+    try:
+        return WorkerState.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"]) or "body"
+        raise UnavailableError(
+            f"{asked}: {field}: {first['msg']}; this operator reads schema version 1"
+        ) from error
 
 
 def _unanswered(url: URL, error: Exception) -> UnavailableError:

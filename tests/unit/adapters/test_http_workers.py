@@ -9,6 +9,7 @@ from datetime import UTC, timedelta
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from support.fakes import FakeClock
 from support.stand_ins import StandInWorkers, a_running, a_state, listening
@@ -190,6 +191,34 @@ async def test_polls_ask_for_what_they_have_not_seen():
 
     asked = [request.split("/voicefleet/")[1] for request in peer.requests[:2]]
     assert asked == ["state", "state?after=2"]
+
+
+async def test_a_worker_that_answers_in_pieces_is_followed_all_the_same():
+    """A worker behind a server of another make must not be unknown for ever."""
+    application, asked = web.Application(), list[str]()
+
+    async def stream(request: web.Request) -> web.StreamResponse:
+        asked.append(str(request.rel_url))
+        answer = web.StreamResponse()
+        answer.enable_chunked_encoding()
+        await answer.prepare(request)
+        await answer.write(an_answer(active=3).encode())
+        return answer
+
+    application.router.add_get("/voicefleet/state", stream)
+    async with (
+        listening(application, [WORKER.ip]) as port,
+        HttpWorkers(
+            clock=SystemClock(), wake=lambda _: None, jitter=lambda: 0.0, port=port
+        ) as workers,
+    ):
+        workers.follow(FLEET, [WORKER])
+        await eventually(lambda: workers.report(WORKER))
+        report = workers.report(WORKER)
+
+    assert report is not None
+    assert report.active == 3
+    assert len(asked) >= 2
 
 
 async def test_a_worker_that_ignores_long_polls_is_asked_seldom():
