@@ -1,8 +1,8 @@
 """`make bench`: what must be fast, measured, each figure beside its bar.
 
-Without an argument everything runs; `planner`, `decide`, `cluster`, `live`, `scale` or `crowd` runs
-one part. It fails when a bar is missed. `scale` is small here, beside the baseline; `crowd` is one
-fleet of 1,000 pods. `python -m voicefleet_workbench.scale` takes sizes.
+Without an argument everything runs; `planner`, `decide`, `cluster`, `live`, `twin`, `scale` or
+`crowd` runs one part. It fails when a bar is missed. `scale` is small here, beside the baseline;
+`crowd` is one fleet of 1,000 pods. `python -m voicefleet_workbench.scale` takes sizes.
 """
 
 import sys
@@ -14,12 +14,14 @@ from voicefleet_workbench.bench_live import measure_live
 from voicefleet_workbench.bench_planner import measure_planner
 from voicefleet_workbench.figures import Figure, print_figures
 from voicefleet_workbench.scale import measure_crowd, measure_scale
+from voicefleet_workbench.twin import measure_twin
 
 PARTS: Mapping[str, Callable[[], Iterator[Figure]]] = {
     "planner": measure_planner,
     "decide": measure_decision,
     "cluster": measure_cluster,
     "live": measure_live,
+    "twin": measure_twin,
     "scale": measure_scale,
     "crowd": measure_crowd,
 }

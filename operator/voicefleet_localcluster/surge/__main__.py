@@ -21,6 +21,7 @@ from voicefleet_localcluster.operator_process import OperatorProcess
 from voicefleet_localcluster.options import ClusterOptions
 from voicefleet_localcluster.progress import Progress, on_terminal
 from voicefleet_localcluster.surge import manifests, story
+from voicefleet_localcluster.surge.calling import ring
 from voicefleet_localcluster.surge.manifests import OURS, THEIRS
 from voicefleet_localcluster.surge.screen import Screen
 from voicefleet_localcluster.surge.watching import Look, look
@@ -32,7 +33,6 @@ OPTIONS: Final = ClusterOptions(
 """Pods are Ready 36 seconds of the story after they were placed."""
 LOOK_SECONDS: Final = 1.0
 READY_SECONDS: Final = 60
-SEED: Final = 7
 
 
 @dataclass(slots=True)
@@ -134,13 +134,7 @@ def _live_through(cluster: LocalCluster, console: Console) -> Findings:
 def _ring(cluster: LocalCluster, sessions: float) -> None:
     """Let the same callers ring on both sides."""
     for namespace in (OURS, THEIRS):
-        cluster.world.set_traffic(
-            namespace,
-            callsPerSecond=story.calls_per_second(sessions),
-            medianSeconds=story.MEDIAN_SECONDS,
-            patienceSeconds=story.PATIENCE_SECONDS,
-            seed=SEED,
-        )
+        ring(cluster.world, namespace, sessions)
 
 
 def _is_ready(cluster: LocalCluster) -> bool:

@@ -22,6 +22,17 @@ SECONDS_PER_TURN: Final = 2.0
 """Callers of a compressed day talk fast, so that a minute holds enough turns for a P95."""
 SLOW_SECONDS: Final = 0.4
 """An answer that takes longer is a bad one."""
+CALLERS_KEPT: Final = 50_000
+"""The newest callers that are remembered: an hour of the demo's rush."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rang:
+    """One caller as they came, whatever became of them."""
+
+    at: datetime
+    seconds: float
+    """How long they want to talk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +97,9 @@ class Line:
     traffic: Traffic = field(default_factory=Traffic)
     tally: Tally = field(default_factory=Tally)
     running: dict[str, Call] = field(default_factory=dict)
-    waiting: deque[tuple[datetime, float]] = field(default_factory=deque)
-    """When each waiting caller rang, and how long they want to talk."""
+    waiting: deque[Rang] = field(default_factory=deque)
+    callers: deque[Rang] = field(default_factory=lambda: deque(maxlen=CALLERS_KEPT))
+    """Everybody who ever rang, in order, so that the same day can be simulated."""
     _arrivals: Random = field(default_factory=Random)
     _chances: Random = field(default_factory=Random)
     _until_next: float = 0.0
@@ -95,15 +107,18 @@ class Line:
     _turn_share: float = 0.0
 
     def __post_init__(self) -> None:
-        self.change(self.traffic)
+        self._begin(self.traffic.seed)
 
     def change(self, traffic: Traffic) -> None:
         """Let others ring from now on; another seed begins another day."""
-        if traffic.seed != self.traffic.seed or not self.tally.offered:
-            self._arrivals = Random(traffic.seed)
-            self._chances = Random(traffic.seed + 1)
-            self._until_next = self._arrivals.expovariate(1)
+        if traffic.seed != self.traffic.seed:
+            self._begin(traffic.seed)
         self.traffic = traffic
+
+    def _begin(self, seed: int) -> None:
+        self._arrivals = Random(seed)
+        self._chances = Random(seed + 1)
+        self._until_next = self._arrivals.expovariate(1)
 
     @property
     def demand(self) -> int:
@@ -150,7 +165,8 @@ class Line:
         while self._until_next <= 0:
             self._until_next += self._arrivals.expovariate(1)
             talk = self._arrivals.lognormvariate(0, INTERVIEW_SIGMA) * self.traffic.median_seconds
-            self.waiting.append((now, talk))
+            self.waiting.append(Rang(now, talk))
+            self.callers.append(self.waiting[-1])
             self.tally.offered += 1
 
     def _dispatch(
@@ -162,16 +178,16 @@ class Line:
         able = [worker for worker in workers if worker.pod.is_ready]
         rooms = [server for server in servers if server.pod.is_ready]
         while self.waiting:
-            rang_at, talk = self.waiting[0]
+            caller = self.waiting[0]
             worker = self._choose(able)
             if worker is None:
-                if now - rang_at <= timedelta(seconds=self.traffic.patience_seconds):
+                if now - caller.at <= timedelta(seconds=self.traffic.patience_seconds):
                     return
                 self.tally.turned_away += 1
                 self.waiting.popleft()
                 continue
             self.waiting.popleft()
-            self._answer(now, talk, worker=worker, rooms=rooms)
+            self._answer(now, caller.seconds, worker=worker, rooms=rooms)
 
     def _choose(self, workers: list[Inhabitant[Worker]]) -> Inhabitant[Worker] | None:
         """Return a worker at random, weighted by what it has free."""
@@ -202,8 +218,9 @@ class Line:
         for call in self.running.values():
             for _ in range(int(turns)):
                 spoken = call.worker.turns
-                load = 1 - call.worker.actor.free_slots / max(1, call.worker.actor.slots)
-                took = spoken.answer(load, self._chances, slow=self.traffic.slowness)
+                took = spoken.answer(
+                    call.worker.actor.load, self._chances, slow=self.traffic.slowness
+                )
                 self.tally.turns += 1
                 self.tally.slow_turns += took > SLOW_SECONDS
 

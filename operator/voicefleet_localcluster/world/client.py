@@ -7,6 +7,7 @@ its answer by then. A pod that does not have its address yet is waited for.
 import time
 import urllib.parse
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from voicefleet_localcluster.client import AnswerError, JsonClient
@@ -97,6 +98,11 @@ class WorldClient:
         """Return what became of a namespace's callers so far."""
         answer: Answer = self.http.call("GET", f"/control/traffic/{namespace}")
         return answer
+
+    def callers(self, namespace: str) -> list[tuple[datetime, float]]:
+        """Return when each caller of a namespace rang, and how long they wanted to talk."""
+        answer: list[tuple[str, float]] = self.http.call("GET", f"/control/callers/{namespace}")
+        return [(datetime.fromisoformat(at), seconds) for at, seconds in answer]
 
     def _call(self, method: str, path: str, changes: Answer | None = None) -> Answer:
         """Make a call about one pod, waiting for that pod to have its address."""

@@ -2,6 +2,7 @@
 
 GET /control/traffic/N                 what became of the callers of a namespace
 PUT /control/traffic/N                 {"callsPerSecond": 2.5, "medianSeconds": 30, …}
+GET /control/callers/N                 [[when somebody rang, how long they want to talk], …]
 """
 
 import asyncio
@@ -47,9 +48,13 @@ class Lines:
                 )
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the routes below /control/traffic."""
+        """Return the routes below /control/traffic and /control/callers."""
         path = "/control/traffic/{namespace}"
-        return [web.get(path, self.read), web.put(path, self.change)]
+        return [
+            web.get(path, self.read),
+            web.put(path, self.change),
+            web.get("/control/callers/{namespace}", self.list_callers),
+        ]
 
     async def read(self, request: web.Request) -> web.Response:
         """Answer with what became of a namespace's callers."""
@@ -60,3 +65,8 @@ class Lines:
         line = self.of(request.match_info["namespace"])
         line.change(line.traffic.with_changes(await read_changes(request)))
         return web.json_response(line.report())
+
+    async def list_callers(self, request: web.Request) -> web.Response:
+        """Answer with everybody who rang: the instant (ISO 8601), and seconds of talk."""
+        callers = self.of(request.match_info["namespace"]).callers
+        return web.json_response([[one.at.isoformat(), one.seconds] for one in callers])

@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, Self
 
+from voicefleet.sim.latency import sessions_limit
+
 SCHEMA_VERSION: Final = 1
 """Of the worker endpoint's answer."""
 
@@ -116,6 +118,16 @@ class Worker:
     def free_share(self) -> float:
         """1 - load: how likely LiveKit is to choose it."""
         return self.free_slots / self.slots if self.slots else 0.0
+
+    @property
+    def load(self) -> float:
+        """Share of what it can physically hold that is in use, on which its answers depend.
+
+        The same as in the simulator: 8 slots served well are 80 % of what fits. A cordon takes
+        no processor time, so it does not count here.
+        """
+        limit = sessions_limit(self.slots)
+        return (len(self.sessions) + self.reserved) / limit if limit else 1.0
 
     def with_session(self, session: Session) -> Self:
         """Return the worker with one more call."""

@@ -139,3 +139,36 @@ def test_the_histogram_holds_the_curves_p95():
     assert sum(turns.counts) == 4000
     assert 'fleet="interviews",pipeline="cascade",le="+Inf"} 4000' in text
     assert text.count("_bucket{") == len(BOUNDS) + 1
+
+
+def test_everybody_who_rang_is_remembered_whatever_became_of_them():
+    """The same day is simulated from it, so those who were turned away must not be missing."""
+    line = Line("hiring", Traffic(calls_per_second=3, median_seconds=4))
+
+    pass_time(line, 60, workers_of(1), servers_of(1))
+
+    assert line.tally.turned_away > 0
+    assert len(line.callers) == line.tally.offered
+    assert all(caller.seconds > 0 for caller in line.callers)
+
+
+def test_a_new_rate_before_the_first_caller_does_not_begin_the_wait_anew():
+    """The demo tells its rate each second; with a long first wait nobody would ever ring."""
+    line = Line("hiring", Traffic(calls_per_second=0.5, seed=3))
+
+    for second in range(60):
+        line.change(Traffic(calls_per_second=0.5, median_seconds=30 + second, seed=3))
+        line.advance(BEGIN + timedelta(seconds=second), 1.0, workers_of(1), servers_of(1))
+
+    assert line.tally.offered > 15
+
+
+@pytest.mark.parametrize("cordoned", [False, True])
+def test_a_worker_answers_as_fast_as_the_simulators_at_the_same_load(cordoned: bool):
+    """Eight slots served well are 80 % of what fits, and a cordon slows nobody down."""
+    worker = Worker("w", "1a2b3c4d", "selfHosted", 8, cordoned=cordoned)
+
+    full = worker.with_sessions(8, BEGIN)
+
+    assert full.load == 0.8
+    assert ttfb_p95(full.load) < 400

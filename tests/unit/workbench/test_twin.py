@@ -1,0 +1,108 @@
+"""The simulator beside a recorded day: the same day is the same, and another one is told apart."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+import yaml
+
+from voicefleet_localcluster.surge import manifests
+from voicefleet_workbench.sources import ROOT
+from voicefleet_workbench.twin import Comparison, compare
+from voicefleet_workbench.twin_recording import Recording, Tick
+from voicefleet_workbench.twin_simulation import make_conditions, simulate_day
+
+EXAMPLE = ROOT / "docs" / "examples" / "interviews.yaml"
+BEGIN = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+
+
+def a_day(**changes: object) -> Recording:
+    """Return two minutes in which 60 callers come, ten seconds after the fleet."""
+    recording = Recording(
+        starts_at=BEGIN,
+        fleet=manifests.campus_fleet(yaml.safe_load(EXAMPLE.read_text())),
+        surge=None,
+        platform="metricsProviders: {default: {prometheusURL: 'http://127.0.0.1:1'}}",
+        callers=tuple((10 + number / 2, 40.0) for number in range(60)),
+        ticks=tuple(Tick(10.0 + second, 2, 2, 0) for second in range(120)),
+        outages=((30.0, 20.0),),
+        patience_seconds=1.0,
+        pod_start_seconds=3.4,
+        cycle_seconds=0.2,
+        metric_lag_seconds=6.0,
+    )
+    return replace(recording, **changes)
+
+
+def ticks_of(*wanted: int) -> tuple[Tick, ...]:
+    """Return ticks one second apart with these counts."""
+    return tuple(Tick(float(second), count, count, 0) for second, count in enumerate(wanted))
+
+
+def test_a_recording_comes_back_from_its_file():
+    """A day that was kept is compared again without a cluster."""
+    recording = a_day(surge=manifests.campus_day(BEGIN))
+
+    assert Recording.from_json(recording.to_json()) == recording
+
+
+def test_the_simulated_day_has_the_recorded_callers():
+    """40 s long and two a second, so 60 at the most; with 8 slots that is more than 2 workers."""
+    simulated = simulate_day(a_day())
+
+    assert [tick.at for tick in simulated] == [tick.at for tick in a_day().ticks]
+    assert max(tick.sessions for tick in simulated) == 60
+    assert max(tick.wanted for tick in simulated) > 7
+
+
+def test_a_day_that_the_simulator_recorded_itself_is_the_same_again():
+    """Anything else would be chance in the comparison."""
+    recording = a_day(ticks=simulate_day(a_day()))
+
+    comparison = compare(recording)
+
+    assert (comparison.apart_percent, comparison.worst) == (0.0, 0)
+
+
+def test_an_announced_day_is_simulated_with_its_plan():
+    """Without the plan the simulator would not know why the fleet grew before anybody rang."""
+    announced = a_day(surge=manifests.campus_day(BEGIN))
+
+    before, after = simulate_day(a_day())[0].wanted, simulate_day(announced)[0].wanted
+
+    assert before == 2
+    assert after >= 500 / 8
+
+
+def test_the_world_of_the_recording_is_the_simulators():
+    """Nodes stand there already, and a cycle follows each word of a worker."""
+    conditions = make_conditions(a_day(cycle_seconds=2.5))
+
+    assert conditions.sync_seconds == 2.5
+    assert (conditions.node_start_seconds, conditions.pod_start_seconds) == (0.0, 3.4)
+    assert [(outage.starts_at, outage.seconds) for outage in conditions.outages] == [(30, 20)]
+
+
+@pytest.mark.parametrize(
+    ("simulated", "apart_percent"),
+    [
+        pytest.param((4, 4, 4, 4), 0.0, id="one-worker-is-nothing"),
+        pytest.param((5, 7, 5, 5), 25.0, id="one-tick-in-four"),
+        pytest.param((5, 7, 5, 3), 50.0, id="less-counts-as-more-does"),
+    ],
+)
+def test_only_more_than_one_worker_counts(simulated: tuple[int, ...], apart_percent: float):
+    """The bar is about ticks that differ by two workers or more."""
+    comparison = Comparison(ticks_of(5, 5, 5, 5), ticks_of(*simulated))
+
+    assert comparison.apart_percent == apart_percent
+
+
+def test_the_worst_stretch_is_named_first():
+    """Whoever looks for the reason looks there."""
+    live = ticks_of(5, 5, 5, 5, 5, 5)
+
+    stretches = Comparison(live, ticks_of(7, 7, 5, 5, 15, 5)).stretches()
+
+    assert [(stretch.worst, len(stretch.live)) for stretch in stretches] == [(10, 1), (2, 2)]
+    assert "4 to 4 s: by up to +10 workers" in str(stretches[0])
