@@ -63,7 +63,7 @@ class FakeHall:
 
     async def take_back(self) -> None:
         """Delete the plan."""
-        self.plans.forget(plan_key(self))
+        self.plans.forget(plan_key(self), "1")
 
     async def limit(self, hard: Manifest) -> None:
         """Create a ResourceQuota."""
@@ -92,8 +92,10 @@ class RealHall:
     async def take_back(self) -> None:
         """Delete the plan."""
         key = plan_key(self)
+        plan = self.plans.find_plan(key)
+        assert plan is not None
         await self._session.request(Call("delete", SURGE_PLAN, key.namespace, key.name))
-        self.plans.forget(key)
+        self.plans.forget(key, plan.uid)
 
     async def limit(self, hard: Manifest) -> None:
         """Create a ResourceQuota."""

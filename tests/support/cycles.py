@@ -165,8 +165,11 @@ class Shell:
                     recorder=self.recorder,
                     meter=self.meter,
                     clock=self.clock,
+                    may_write=lambda: self.may_write,
                 ),
-                surge_keeper=SurgeKeeper(self.plans, self.cluster, self.clock),
+                surge_keeper=SurgeKeeper(
+                    self.plans, self.cluster, self.clock, may_write=lambda: self.may_write
+                ),
                 platform=lambda: self._platform,
             ),
             self._planner,

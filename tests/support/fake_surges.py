@@ -44,10 +44,11 @@ class FakeSurgePlans:
             self._wake(before.fleet)
         self._tell(key, plan)
 
-    def forget(self, key: ObjectKey) -> None:
-        """Drop a plan."""
-        plan = self._plans.pop(key, None)
-        if plan is not None:
+    def forget(self, key: ObjectKey, uid: str) -> None:
+        """Drop a plan, if it is this one."""
+        plan = self._plans.get(key)
+        if plan is not None and plan.uid == uid:
+            del self._plans[key]
             self._wake(plan.fleet)
 
     def about(self, fleet: ObjectKey) -> Collection[ObjectKey]:

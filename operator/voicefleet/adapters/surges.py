@@ -117,17 +117,22 @@ class SurgePlans:
 
     def _is_news(self, key: ObjectKey, body: Mapping[str, Any]) -> bool:
         """Say whether a plan is newer than what is known, and remember how new it is."""
-        uid, version = str(body["metadata"].get("uid", "")), version_of(dict(body))
-        known_uid, known_version = self._versions.get(key, ("", 0))
-        if uid == known_uid and version <= known_version:
+        # Also of another life of this name the version tells which came first: kopf handles
+        # each life's events by themselves, so an earlier one's end may come last.
+        version = version_of(dict(body))
+        if version <= self._versions.get(key, ("", 0))[1]:
             return False
-        self._versions[key] = uid, version
+        self._versions[key] = str(body["metadata"].get("uid", "")), version
         return True
 
-    def forget(self, key: ObjectKey) -> None:
-        """Drop a plan that does not exist any more."""
-        self._versions.pop(key, None)
-        self._drop(key)
+    def forget(self, key: ObjectKey, uid: str) -> None:
+        """Drop a plan that does not exist any more, unless its name has a new owner already."""
+        if self._uid_of(key) == uid:
+            self._versions.pop(key, None)
+            self._drop(key)
+
+    def _uid_of(self, key: ObjectKey) -> str:
+        return self._versions.get(key, ("", 0))[0]
 
     def _drop(self, key: ObjectKey) -> None:
         plan = self._plans.pop(key, None)
@@ -239,7 +244,7 @@ class SurgePlans:
             if namespace in ("", key.namespace) and self._versions[key][1] <= version
         ]
         for key in gone:
-            self.forget(key)
+            self.forget(key, self._uid_of(key))
 
     def _tell_once(self, what: str, error: VoiceFleetError) -> None:
         level = logging.DEBUG if what == self._told else logging.WARNING
@@ -259,14 +264,14 @@ class SurgePlans:
             "metadata": {"name": key.name, "namespace": key.namespace},
             "status": status,
         }
-        params = {"fieldManager": labels.STATUS_MANAGER, "force": "true"}
+        params, uid = {"fieldManager": labels.STATUS_MANAGER, "force": "true"}, self._uid_of(key)
         call = Call(
             "apply", SURGE_PLAN, key.namespace, key.name, "status", body=body, params=params
         )
         try:
             self.store(await self._session.request(call))
         except NotFoundError:
-            self.forget(key)
+            self.forget(key, uid)
 
 
 def _key_of(body: Mapping[str, Any]) -> ObjectKey:

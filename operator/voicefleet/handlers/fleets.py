@@ -42,8 +42,8 @@ class PlanStore(Protocol):
         """Keep a plan."""
         ...
 
-    def forget(self, key: ObjectKey) -> None:
-        """Drop a plan that does not exist any more."""
+    def forget(self, key: ObjectKey, uid: str) -> None:
+        """Drop a plan that does not exist any more, but none that has its name by now."""
         ...
 
     def about(self, fleet: ObjectKey) -> Collection[ObjectKey]:
@@ -81,7 +81,8 @@ async def note_plan_event(event: Mapping[str, Any], memo: Wiring, **_: Any) -> N
     """Keep the plan; whatever it concerns gets a cycle."""
     metadata = event["object"]["metadata"]
     if event["type"] == "DELETED":
-        memo.plans.forget(ObjectKey("SurgePlan", metadata["namespace"], metadata["name"]))
+        key = ObjectKey("SurgePlan", metadata["namespace"], metadata["name"])
+        memo.plans.forget(key, metadata["uid"])
     else:
         memo.plans.store(event["object"])
 

@@ -229,8 +229,14 @@ def make_surroundings(
             meter=meter,
             may_write=leadership.may_write,
         ),
-        reporter=Reporter(cluster=cluster, recorder=recorder, meter=meter, clock=clock),
-        surge_keeper=SurgeKeeper(adapters.plans, cluster, clock),
+        reporter=Reporter(
+            cluster=cluster,
+            recorder=recorder,
+            meter=meter,
+            clock=clock,
+            may_write=leadership.may_write,
+        ),
+        surge_keeper=SurgeKeeper(adapters.plans, cluster, clock, may_write=leadership.may_write),
         platform=platform,
         tape=FileTape(options.tape) if options.tape is not None else None,
     )

@@ -7,10 +7,11 @@ ready until its new workers are, and the decision has said so already. Called by
 """
 
 import logging
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from voicefleet.api.reasons import ConditionType, Reason
 from voicefleet.api.status import Condition, VoiceFleetStatus
+from voicefleet.errors import UnavailableError
 from voicefleet.manifests import Manifest, ObjectKey
 from voicefleet.model.decision import Decision
 from voicefleet.ports import Clock, Cluster, Recorder
@@ -41,9 +42,26 @@ CHOSEN_CONDITIONS = frozenset[str]({ConditionType.SCALING_ACTIVE})
 
 
 class Reporter:
-    """Writes a fleet's status and Events when there is news."""
+    """Writes a fleet's status and Events when there is news.
 
-    def __init__(self, *, cluster: Cluster, recorder: Recorder, meter: Meter, clock: Clock) -> None:
+    Args:
+        cluster: Where statuses are written.
+        recorder: Where Events are written.
+        meter: Counts decisions.
+        clock: Measures the pauses between two writes.
+        may_write: Says whether this replica still holds the Lease.
+    """
+
+    def __init__(
+        self,
+        *,
+        cluster: Cluster,
+        recorder: Recorder,
+        meter: Meter,
+        clock: Clock,
+        may_write: Callable[[], bool],
+    ) -> None:
+        self._may_write = may_write
         self._cluster = cluster
         self._recorder = recorder
         self._meter = meter
@@ -62,6 +80,10 @@ class Reporter:
 
         Returns:
             Seconds until the fleet has to be looked at again; None if nothing waits.
+
+        Raises:
+            ConflictError, RefusedError: The API server does not take it.
+            UnavailableError: No answer, or this replica does not hold the Lease any more.
         """
         before: Manifest = body.get("status") or {}
         wanted = status.to_manifest()
@@ -70,6 +92,7 @@ class Reporter:
             # The same thing once more: status shows it already, its Event is counted.
             await self._announce_decisions(body, memory)
         elif (rest := self._pause_seconds(before, wanted, memory)) <= 0:
+            self._check_lease(key)
             await self._cluster.write_status(key, wanted)
             memory.status_written_at = self._clock.monotonic()
             news = self._without_expected(find_transitions(before, status), status, memory)
@@ -108,6 +131,18 @@ class Reporter:
             # A restored child's own step has been logged already, in almost the same words.
             if decision.reason is not Reason.CHILD_RESTORED and decision.because not in said:
                 logger.info("%s: %s", fleet, decision.because)
+
+    def _check_lease(self, key: ObjectKey) -> None:
+        """Refuse to write over what the next leader may have said meanwhile.
+
+        Raises:
+            UnavailableError: This replica does not hold the Lease any more.
+        """
+        if not self._may_write():
+            raise UnavailableError(
+                f"{key.namespace}/{key.name}: this replica does not hold the Lease any more; "
+                "its status is not written"
+            )
 
     def _pause_seconds(self, before: Manifest, wanted: Manifest, memory: FleetMemory) -> float:
         if memory.status_written_at is None:

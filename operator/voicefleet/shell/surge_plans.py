@@ -5,12 +5,13 @@ once a minute. Nothing that a fleet's cycle decides depends on it. Called by `sh
 for every plan that the queue hands out.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 
 from voicefleet.core.agents_memory import AgentsMemory, read_agents_memory
 from voicefleet.core.quota import QuotaLimit, find_quota_limit
 from voicefleet.core.surge_status import Room, report_surge_plan
-from voicefleet.errors import SpecError
+from voicefleet.errors import SpecError, UnavailableError
 from voicefleet.manifests import ObjectKey
 from voicefleet.model.fleet import Fleet
 from voicefleet.model.surge import Announcement
@@ -39,9 +40,18 @@ class SurgeKeeper:
         plans: Where they are kept.
         cluster: Knows the fleets that they are about.
         clock: Says what has begun.
+        may_write: Says whether this replica still holds the Lease.
     """
 
-    def __init__(self, plans: SurgePlans, cluster: Cluster, clock: Clock) -> None:
+    def __init__(
+        self,
+        plans: SurgePlans,
+        cluster: Cluster,
+        clock: Clock,
+        *,
+        may_write: Callable[[], bool],
+    ) -> None:
+        self._may_write = may_write
         self._plans = plans
         self._cluster = cluster
         self._clock = clock
@@ -53,7 +63,8 @@ class SurgeKeeper:
             Seconds until the plan has to be looked at again; None where it does not exist.
 
         Raises:
-            VoiceFleetError: The API server did not take it; to be tried again.
+            VoiceFleetError: The API server did not take it, or this replica must not write any
+                more; to be tried again.
         """
         plan = self._plans.find_plan(key)
         if plan is None:
@@ -62,6 +73,8 @@ class SurgeKeeper:
         now = self._clock.now()
         status = report_surge_plan(plan, room, now, why_not=why_not)
         if status != plan.status:
+            if not self._may_write():
+                raise UnavailableError("this replica does not hold the Lease any more")
             await self._plans.write_status(key, status.to_manifest())
         if status.next is None:
             return AGAIN_SECONDS

@@ -109,6 +109,23 @@ async def test_old_news_changes_nothing():
     assert bench.sessions() == []
 
 
+@pytest.mark.parametrize("late", ["MODIFIED", "DELETED"])
+async def test_the_end_of_an_earlier_plan_of_this_name_may_be_told_last(late: str):
+    """Events of each UID are handled apart; the new plan must not be forgotten with the old."""
+
+    async def replace_plan(bench: Bench, _: ScriptedApi) -> None:
+        bench.store(uid="1", version=1)
+        bench.store(uid="2", version=4)
+        if late == "DELETED":
+            bench.plans.forget(PLAN, "1")
+        else:
+            bench.store({"fleetName": "screening"}, uid="1", version=3)
+
+    bench, _ = await on(act=replace_plan)
+
+    assert bench.sessions() == [500]
+
+
 async def test_a_plan_that_is_being_deleted_counts_no_more():
     """Somebody else's finalizer may keep it for days after its author has let it go."""
 

@@ -126,7 +126,7 @@ async def test_a_deleted_plan_is_the_end_of_its_floor():
     before = wanted(shell)
 
     (key,) = shell.plans.about(next(iter(shell.cluster.fleet_keys())))
-    shell.plans.forget(key)
+    shell.plans.forget(key, "p1")
     await shell.settle(seconds=60)
 
     assert (before, wanted(shell)) == (5, 1)

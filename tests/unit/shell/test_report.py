@@ -9,6 +9,7 @@ from support.cycles import IMAGE, NAMESPACE, FakeMeter, Shell, a_fleet_body, fle
 from support.fakes import NOW, FakeClock, FakeCluster, FakeRecorder
 from voicefleet.api.reasons import ConditionType, Reason
 from voicefleet.api.status import AgentsStatus, Condition, ConditionStatus, VoiceFleetStatus
+from voicefleet.errors import UnavailableError
 from voicefleet.manifests import Manifest, ObjectKey
 from voicefleet.model.decision import Decision
 from voicefleet.model.observed import Tier
@@ -195,8 +196,13 @@ class Told:
         self.memory = FleetMemory()
         self.cluster = FakeCluster()
         self.cluster.create(a_fleet_body())
+        self.leads = True
         self._reporter = Reporter(
-            cluster=self.cluster, recorder=self.recorder, meter=FakeMeter(), clock=self.clock
+            cluster=self.cluster,
+            recorder=self.recorder,
+            meter=FakeMeter(),
+            clock=self.clock,
+            may_write=lambda: self.leads,
         )
 
     async def report(self, status: VoiceFleetStatus, *decisions: Decision) -> list[str]:
@@ -255,11 +261,25 @@ async def test_a_fleet_that_loses_a_worker_is_told_at_once():
     assert reasons == ["AgentsNotReady"]
 
 
+async def test_a_replica_without_the_lease_writes_no_status_and_no_event():
+    """The next leader may have written already; an older word over it would be untrue."""
+    told = Told()
+    told.leads = False
+
+    with pytest.raises(UnavailableError, match="does not hold the Lease"):
+        await told.report(GROWING, GROWN)
+
+    assert told.cluster.writes == []
+    assert told.recorder.events == []
+
+
 async def test_a_wish_of_the_author_is_no_warning():
     """Whoever pinned the size by hand should not be alarmed by it."""
     cluster, recorder, clock = FakeCluster(), FakeRecorder(), FakeClock()
     body = cluster.create(a_fleet_body())
-    reporter = Reporter(cluster=cluster, recorder=recorder, meter=FakeMeter(), clock=clock)
+    reporter = Reporter(
+        cluster=cluster, recorder=recorder, meter=FakeMeter(), clock=clock, may_write=lambda: True
+    )
     pinned = a_status((ConditionType.SCALING_ACTIVE, FALSE, Reason.PINNED_BY_HAND))
 
     await reporter.report(body, pinned, FleetMemory(), key=fleet_key_of())

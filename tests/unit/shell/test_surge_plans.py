@@ -80,6 +80,18 @@ async def test_a_status_that_is_not_taken_is_written_again():
     assert conditions(shell)["Accepted"] == "PlanAccepted"
 
 
+async def test_a_replica_without_the_lease_writes_no_status_of_a_plan():
+    """The next leader may have said something newer."""
+    shell = Shell()
+    await shell.apply(a_fleet_body(**RESTING))
+    shell.may_write = False
+
+    shell.plans.store(a_plan())
+    await shell.settle()
+
+    assert shell.plans.written == []
+
+
 async def test_a_plan_at_rest_is_not_written():
     """Each write wakes every watcher."""
     shell = Shell()
@@ -137,7 +149,7 @@ async def test_a_deleted_plan_has_no_turn_any_more():
     shell.plans.store(a_plan())
     await shell.settle()
 
-    shell.plans.forget(PLAN)
+    shell.plans.forget(PLAN, "p1")
     await shell.settle(seconds=120)
 
     assert len(shell.plans.written) == 1
