@@ -11,6 +11,7 @@ from typing import Protocol
 
 from voicefleet.sim.agones import CounterPolicy, FleetCount, size_by_buffer
 from voicefleet.sim.hpa import Normalizer, PodReading, size_by_pods, size_by_share
+from voicefleet.sim.keda import Fallback, Floor, activate, is_active, read_answer, stand_in
 from voicefleet.sim.traffic import Caller
 
 MILLI = 1000
@@ -108,10 +109,13 @@ class Keda:
     low: int
     high: int
     nulls_are_zero: bool = True
+    fallback: Fallback | None = None
     interval_seconds: float = 0.0
     idle_only: bool = False
     reads_pods: bool = False
     _memory: Normalizer = field(init=False)
+    _failures: int = 0
+    _active_at: float | None = None
 
     def __post_init__(self) -> None:
         self._memory = Normalizer(self.low, self.high)
@@ -122,14 +126,30 @@ class Keda:
         return f"KEDA {self.percent} %" + ("" if self.nulls_are_zero else " (nulls ignored)")
 
     def decide(self, seen: Seen) -> int:
-        """Divide the fleet's sessions by the sessions wanted per worker."""
-        demand = seen.demand
-        if demand is None:
-            if not self.nulls_are_zero:
-                return seen.replicas
-            demand = 0
-        wanted = size_by_share(seen.replicas, demand, self.percent * self.slots / 100)
-        return self._memory.normalize(seen.replicas, wanted, seen.now)
+        """Divide the fleet's sessions by those wanted per worker; KEDA itself goes from and to 0.
+
+        Without a metric its HPA holds, and at 0 it is switched off.
+        """
+        rows = () if seen.demand is None else ((f"{seen.now:.0f}", str(seen.demand)),)
+        value = read_answer(rows, nulls_are_zero=self.nulls_are_zero)
+        own = self._activate(seen, value)
+        target = self.percent * self.slots / 100
+        metric, self._failures = stand_in(value, self._failures, self.fallback, target=target)
+        if own != seen.replicas or own == 0 or metric is None:
+            return own
+        return self._memory.normalize(own, size_by_share(own, metric, target), seen.now)
+
+    def _activate(self, seen: Seen, value: float | None) -> int:
+        active = value is not None and is_active(value)
+        if active:
+            self._active_at = seen.now
+        return activate(
+            seen.replicas,
+            Floor(self.low),
+            active=active,
+            idle_seconds=None if self._active_at is None else seen.now - self._active_at,
+            failed=value is None,
+        )
 
 
 @dataclass(frozen=True, slots=True)
