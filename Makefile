@@ -92,13 +92,31 @@ mutants: setup ## Break the operator in a dozen ways, and see that the histories
 	@$(LOCALCLUSTER) binaries
 	@$(BIN)/python tests/faults/mutants.py
 
-soak: setup ## The same by a thousand seeds, and 100,000 fuzzed specs; SEEDS=200 for fewer
-	@$(LOCALCLUSTER) binaries
+soak: setup ## All of the four below, one after the other: two hours; each can be had in pieces
+	@$(MAKE) soak-memory
+	@$(MAKE) soak-histories
+	@$(MAKE) soak-crashes
+	@$(MAKE) soak-schema
+
+SOAK := VOICEFLEET_SOAK_FIRST=$(FIRST) VOICEFLEET_SOAK_COUNT=$(SEEDS) VOICEFLEET_SOAK_SECONDS=$(SECONDS_MAX)
+
+soak-memory: setup ## A thousand seeds and a crash after each write of each life, on fakes
 	@VOICEFLEET_MEMORY_SEEDS=$(or $(SEEDS),1000) $(PYTEST) tests/unit/faults -s
-	@VOICEFLEET_SOAK_SEEDS=$(or $(SEEDS),1000) $(PYTEST) tests/faults/test_soak.py -p no:randomly -s
-	@VOICEFLEET_FUZZ_CASES=100000 VOICEFLEET_FUZZ_REQUESTS=4000 VOICEFLEET_FUZZ_SEQUENCES=100 \
-	  $(PYTEST) --timeout=7200 \
-	  tests/unit/planning/test_fuzzed_specs.py \
+
+soak-histories: setup ## A thousand seeds on a real API server; FIRST= SEEDS= SECONDS_MAX= for a piece
+	@$(LOCALCLUSTER) binaries
+	@$(SOAK) VOICEFLEET_SOAK=histories $(PYTEST) tests/faults/test_soak.py -s
+
+soak-crashes: setup ## A crash after each write of each life there; FIRST= SEEDS= for a piece
+	@$(LOCALCLUSTER) binaries
+	@$(SOAK) VOICEFLEET_SOAK=crashes $(PYTEST) tests/faults/test_soak.py -s
+
+soak-schema: setup ## 100,000 drawn specs and 100 sequences of them there; FIRST= CASES= for a piece
+	@$(LOCALCLUSTER) binaries
+	@$(SOAK) VOICEFLEET_SOAK=schema VOICEFLEET_SOAK_CASES=$(CASES) \
+	  $(PYTEST) tests/faults/test_schema_soak.py -s
+	@VOICEFLEET_FUZZ_CASES=4000 VOICEFLEET_FUZZ_REQUESTS=1000 VOICEFLEET_FUZZ_SEQUENCES=100 \
+	  $(PYTEST) --timeout=7200 tests/unit/planning/test_fuzzed_specs.py \
 	  tests/cluster/test_fuzzed_schema.py tests/cluster/test_fuzzed_sequences.py
 
 ##@ Generated files
@@ -140,4 +158,4 @@ $(READY): requirements/dev.lock
 	@touch $@
 
 .PHONY: help demo tour test setup check fix format lint types imports tidy unit stats bench bench-policies up down \
-  cluster faults mutants soak generate verify golden lock clean
+  cluster faults mutants soak soak-memory soak-histories soak-crashes soak-schema generate verify golden lock clean

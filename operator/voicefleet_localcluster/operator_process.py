@@ -116,10 +116,10 @@ class OperatorProcess:
         answer = httpx.get(f"http://127.0.0.1:{self._port}/healthz", timeout=5, trust_env=False)
         return answer.status_code == httpx.codes.OK
 
-    def metrics(self) -> str:
-        """Return what Prometheus would read from it now."""
+    def metrics(self, *, seconds: float = 30) -> str:
+        """Return what Prometheus would read from it now, if it answers in so many seconds."""
         address = f"http://127.0.0.1:{self._metrics_port}/metrics"
-        return httpx.get(address, timeout=30, trust_env=False).raise_for_status().text
+        return httpx.get(address, timeout=seconds, trust_env=False).raise_for_status().text
 
     def stop(self) -> None:
         """SIGTERM, and SIGKILL where that does not end it in time."""

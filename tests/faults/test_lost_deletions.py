@@ -47,6 +47,8 @@ def test_a_fleet_deleted_while_nobody_watched_is_forgotten(
     eventually("ready", lambda: is_settled(api.get("VoiceFleet", namespace, "interviews")))
     api.delete("VoiceFleet", namespace, "interviews")
     eventually("let go by us", lambda: _finalizers(api, namespace) == ["example.com/keep"])
+    # Else the 410 would take the place of that news, and the deletion be told after a new list.
+    eventually("told of that", lambda: proxy.told["voicefleets"] >= _version(api, namespace))
     trouble = Trouble((Fault(FaultKind.GONE, "voicefleets", at=1),))
     proxy.troubles[namespace] = trouble
 
@@ -57,6 +59,10 @@ def test_a_fleet_deleted_while_nobody_watched_is_forgotten(
     assert len(trouble.fired) == 1
     eventually("no child is made again", lambda: not api.children(namespace))
     assert "Traceback" not in behind.log
+
+
+def _version(api: Api, namespace: str) -> int:
+    return int(api.get("VoiceFleet", namespace, "interviews")["metadata"]["resourceVersion"])
 
 
 def _finalizers(api: Api, namespace: str) -> list[str]:

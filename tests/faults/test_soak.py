@@ -1,19 +1,25 @@
-"""As many histories as one has time for: `make soak`, or `make soak SEEDS=200`.
+"""As many histories as one has time for, on a real API server, in pieces of any size.
 
-One line per batch tells how far it is. Failures do not stop it; they are told at the end,
-each with the command that repeats it, and the first ones cut down to what they need.
+    make soak-histories FIRST=1000 SEEDS=250      these seeds
+    make soak-crashes FIRST=0 SEEDS=140           half of the lives with a crash after each write
+    make soak-histories SECONDS=600               as many as begin in ten minutes
+
+Each piece ends with one line: what was lived, what struck, how many cycles, and where the next
+piece begins. Failures do not stop it; each is told at once with the command that repeats it.
 """
 
+import asyncio
 import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import pytest
 
 from support.arena import Arena
-from support.faults import FaultKind
+from support.faults import Fault, FaultKind
 from support.histories import (
     COMBINATIONS,
     History,
@@ -21,86 +27,117 @@ from support.histories import (
     Verdict,
     crash_histories,
     history_of,
-    undisturbed,
 )
+from support.references import References
 
-SEEDS = int(os.environ.get("VOICEFLEET_SOAK_SEEDS", "0"))
-FIRST_SEED = int(os.environ.get("VOICEFLEET_SOAK_FIRST_SEED", "1000"))
+PART = os.environ.get("VOICEFLEET_SOAK", "")
+FIRST = int(os.environ.get("VOICEFLEET_SOAK_FIRST") or "-1")
+COUNT = int(os.environ.get("VOICEFLEET_SOAK_COUNT") or "1000")
+SECONDS = float(os.environ.get("VOICEFLEET_SOAK_SECONDS") or "inf")
+
+KEPT = Path(__file__).parents[2] / "build" / "soak"
+"""Where what undisturbed lives end with is kept from piece to piece."""
 
 pytestmark = [
     pytest.mark.cluster,
     pytest.mark.slow,
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.timeout(4 * 3600),
-    pytest.mark.skipif(SEEDS == 0, reason="hours, not seconds: run `make soak`"),
+    pytest.mark.skipif(not PART, reason="minutes, not seconds: run `make soak`"),
 ]
 
-AT_ONCE = 40
-"""More than this and the API server, not the operator, is what is tested."""
-LONG_QUIET_SECONDS = 20.0
-"""A write that comes back later than the few seconds that other batches are watched."""
-LONG_QUIET_EVERY = 10
-"""Batches of which one is watched for that long."""
-CUT_DOWN_MAX = 4
-"""Failures that are cut down to their shortest; the rest mostly have the same cause."""
+FIRST_SEED = 1000
+"""Seeds below are those that every run of `make faults` repeats."""
+AT_ONCE = 44
+"""Lives under way. With more of them the API server, not the operator, is what is tested."""
+LONG_QUIET_EVERY = 20
+"""Histories of which one is watched for a longer time."""
 CRASH_EVERY = 5
 """Writes between two crashes of one life."""
+TOLD_EVERY = 20
+"""Verdicts after which a line tells how far it is."""
+STRUCK_MIN = 0.9
+"""Share of the crashes ordered that must have struck. A process that begins anew may have less
+to write than one that goes on, so a life may end before its last one."""
 
 
-async def test_soak_has_seeds():
-    """`make soak SEEDS=0` would be green without having done anything."""
-    assert SEEDS > 0
-
-
+@pytest.mark.skipif(PART != "histories", reason="another part of `make soak`")
 async def test_every_seed_converges(arena: Arena):
     """The bar is a thousand, and all of them."""
-    histories = [history_of(seed) for seed in range(FIRST_SEED, FIRST_SEED + SEEDS)]
+    first = FIRST if FIRST >= 0 else FIRST_SEED
+    histories = [history_of(seed) for seed in range(first, first + COUNT)]
 
-    verdicts = await _live_all(arena, histories)
+    verdicts = await _live(arena, histories)
 
-    struck = Counter(fault.kind for verdict in verdicts for fault in verdict.fired)
-    _tell("struck: " + ", ".join(f"{kind} {struck[kind]}" for kind in FaultKind))
-    assert all(struck[kind] for kind in FaultKind)
+    _tell_sum(f"seeds from {first}", arena, verdicts)
+    _tell(f"next: FIRST={first + len(verdicts)}")
+    _fail_with(verdicts)
 
 
+@pytest.mark.skipif(PART != "crashes", reason="another part of `make soak`")
 async def test_a_crash_after_every_single_write_converges(arena: Arena):
     """Every write of every scenario, for every combination of tiers, is the last one once."""
+    arena.references = References(KEPT)
     lives = [History(scenario, tiers) for scenario in Scenario for tiers in COMBINATIONS]
-    lengths = {one.history: one.writes for one in await _live_all(arena, lives)}
-    histories = [
+    await arena.learn(lives, at_once=AT_ONCE)
+    lengths = {life: arena.references.writes(life) for life in lives}
+    every = [
         history
-        for life in undisturbed(lives)
-        for history in crash_histories(
-            life.scenario, life.tiers, writes=lengths[life], every=CRASH_EVERY
-        )
+        for life, writes in lengths.items()
+        for history in crash_histories(life.scenario, life.tiers, writes=writes, every=CRASH_EVERY)
     ]
+    first = max(FIRST, 0)
 
-    verdicts = await _live_all(arena, histories)
+    verdicts = await _live(arena, every[first : first + COUNT])
 
-    crashes = sum(len(verdict.fired) for verdict in verdicts)
-    _tell(f"crashes: {crashes}, of {sum(lengths.values())} writes in {len(lengths)} lives")
-    assert crashes >= sum(lengths.values()) * 0.9
+    _tell_sum(f"lives {first} to {first + len(verdicts)} of {len(every)}", arena, verdicts)
+    ordered = sum(len(verdict.history.faults) for verdict in verdicts)
+    struck = sum(len(verdict.fired) for verdict in verdicts)
+    _tell(f"crashes: {struck} of {ordered} ordered; next: FIRST={first + len(verdicts)}")
+    _fail_with(verdicts)
+    assert struck >= STRUCK_MIN * ordered
 
 
-async def _live_all(arena: Arena, histories: Sequence[History]) -> list[Verdict]:
-    """Judge every history and tell how far it is; fail at the end with all that failed."""
-    began, starts = time.monotonic(), arena.starts
-    verdicts: list[Verdict] = []
-    for number, batch in enumerate(_batches(histories)):
-        is_long = number % LONG_QUIET_EVERY == LONG_QUIET_EVERY - 1
-        quiet = LONG_QUIET_SECONDS if is_long else 3.0
-        verdicts += await arena.judge(batch, quiet_seconds=quiet, at_once=AT_ONCE)
-        good = sum(not verdict.failures for verdict in verdicts)
-        faults = sum(len(verdict.fired) for verdict in verdicts)
-        _tell(
-            f"{len(verdicts)} of {len(histories)} lived, {good} as they should; {faults} faults "
-            f"struck, {arena.starts - starts} restarts, {time.monotonic() - began:.0f} s"
-        )
-        for verdict in verdicts[-len(batch) :]:
-            if verdict.failures:
-                _tell(str(verdict))
-    await _fail_with(arena, [verdict for verdict in verdicts if verdict.failures])
-    return verdicts
+async def _live(arena: Arena, histories: Sequence[History]) -> list[Verdict]:
+    """Judge histories in their order until there is no time left; tell how far it is."""
+    arena.references = References(KEPT)
+    until = asyncio.get_running_loop().time() + SECONDS
+    await arena.learn(histories, at_once=AT_ONCE)
+    began, seen = time.monotonic(), list[Verdict]()
+
+    def tell(verdict: Verdict) -> None:
+        seen.append(verdict)
+        if verdict.failures:
+            _tell(str(verdict))
+        if len(seen) % TOLD_EVERY == 0:
+            good = sum(not one.failures for one in seen)
+            seconds = time.monotonic() - began
+            _tell(
+                f"{len(seen)} of {len(histories)} lived, {good} as they should; "
+                f"{arena.starts} restarts, {seconds:.0f} s, {seconds / len(seen):.2f} s each"
+            )
+
+    return await arena.judge(
+        histories, at_once=AT_ONCE, long_quiet_every=LONG_QUIET_EVERY, until=until, tell=tell
+    )
+
+
+def _tell_sum(what: str, arena: Arena, verdicts: Sequence[Verdict]) -> None:
+    arena.cycles.end(arena.operator)
+    failed = sum(bool(verdict.failures) for verdict in verdicts)
+    own = _count(fault for verdict in verdicts for fault in verdict.fired)
+    shared = _count(fault for verdict in verdicts for fault in verdict.suffered)
+    _tell(
+        f"{what}: {len(verdicts)} histories, {failed} failed; struck: {own}; by others: {shared}; "
+        f"{sum(verdict.writes for verdict in verdicts)} writes, {arena.cycles.full} full "
+        f"reconciles, {arena.starts} restarts"
+    )
+
+
+def _count(faults: Iterable[Fault]) -> str:
+    """Return how often each kind struck; a row of answers counts each of them."""
+    struck = Counter(fault.kind for fault in faults)
+    return ", ".join(f"{kind} {struck[kind]}" for kind in FaultKind if struck[kind]) or "nothing"
 
 
 def _tell(line: str) -> None:
@@ -108,13 +145,6 @@ def _tell(line: str) -> None:
     sys.stdout.flush()
 
 
-async def _fail_with(arena: Arena, failed: Sequence[Verdict]) -> None:
-    if failed:
-        shortest = [str(await arena.shrink(verdict)) for verdict in failed[:CUT_DOWN_MAX]]
-        told = "\n".join(map(str, failed))
-        pytest.fail(f"{told}\n\ncut down:\n" + "\n".join(shortest), pytrace=False)
-
-
-def _batches(histories: Sequence[History]) -> Iterator[Sequence[History]]:
-    for start in range(0, len(histories), AT_ONCE):
-        yield histories[start : start + AT_ONCE]
+def _fail_with(verdicts: Iterable[Verdict]) -> None:
+    if failed := [str(verdict) for verdict in verdicts if verdict.failures]:
+        pytest.fail("\n".join(failed), pytrace=False)

@@ -4,14 +4,17 @@
         verdicts = await arena.judge([History.parse("create plain: 409@write#3")])
 
 Each history has a namespace; its faults strike only there, save that a killed operator and an
-outage are everybody's. The undisturbed life of the same kind is lived first, once.
+outage are everybody's. As soon as one history is judged the next one begins, because most of a
+life is waiting. The undisturbed life of the same kind is lived before, once.
 """
 
 import asyncio
 import itertools
+import math
 import os
 import signal
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,7 +28,17 @@ from support.faults import Trouble
 from support.histories import History, Verdict, shorter, undisturbed
 from support.lives import LIVES, STAGE_SECONDS, Life
 from support.mirror import Change, Mirror, OverdueError
-from support.oracles import Calls, Shape, differences, faults_in_log, is_memory, shape_of
+from support.operator_log import CycleCount, LogReader
+from support.oracles import (
+    Calls,
+    Claims,
+    Shape,
+    differences,
+    is_memory,
+    shape_of,
+    unready_pods,
+)
+from support.references import References
 from voicefleet_localcluster.cluster import LocalCluster
 from voicefleet_localcluster.errors import LocalClusterError
 from voicefleet_localcluster.installation import Installation
@@ -37,8 +50,17 @@ RESYNC_SECONDS: Final = 900
 """Longer than any history: what only the next resync heals was forgotten, and shows here."""
 SETTLE_SECONDS: Final = 10.0
 """In which the last status may still be written, and controllers end their own work."""
+QUIET_SECONDS: Final = 3.0
+"""In which nothing may change after that."""
+LONG_QUIET_SECONDS: Final = 20.0
+"""A write that comes back later than the few seconds that most are watched for."""
 WATCH_OVER_SECONDS: Final = 0.1
+THREADS: Final = 32
+"""For calls of the world, which wait for a pod's address: a life must not wait for another's."""
+LOG_LINES_MAX: Final = 20
+"""Of the operator's log that a verdict repeats."""
 AT_ONCE: Final = 24
+"""Lives under way. Two cores are busy with half as many; the others wait for timers."""
 
 _numbers = itertools.count(1)
 
@@ -51,8 +73,11 @@ class Arena:
     proxy: FaultProxy
     operator: OperatorProcess
     cluster: LocalCluster
+    log: LogReader
+    references: References = field(default_factory=References)
     calls: Calls = field(default_factory=Calls)
-    wanted: dict[History, Shape] = field(default_factory=dict)
+    claims: Claims = field(default_factory=Claims)
+    cycles: CycleCount = field(default_factory=CycleCount)
     starts: int = 0
     """How often the operator had to be started again."""
     stage_seconds: float = STAGE_SECONDS
@@ -74,8 +99,10 @@ class Arena:
             behind = replace(installed, kubeconfig=proxy.kubeconfig, platform=platform)
             operator = operator_for(behind, identity=identity)
             async with Mirror(cluster.kubeconfig) as mirror:
-                arena = cls(mirror, proxy, operator, cluster)
-                mirror.listeners.append(arena.calls.watch)
+                arena = cls(mirror, proxy, operator, cluster, LogReader(operator.log_file))
+                mirror.listeners += [arena.calls.watch, arena.claims.watch]
+                loop = asyncio.get_running_loop()
+                loop.set_default_executor(ThreadPoolExecutor(THREADS))
                 proxy.kill = arena.kill_operator
                 guard = None
                 try:
@@ -89,8 +116,9 @@ class Arena:
                     await asyncio.to_thread(operator.stop)
 
     def kill_operator(self) -> None:
-        """SIGKILL at this very moment."""
+        """SIGKILL, once it was read how many cycles this process has run."""
         if self.operator.is_running:
+            self.cycles.end(self.operator)
             os.killpg(self.operator.pid, signal.SIGKILL)
 
     async def keep_operator(self) -> None:
@@ -105,24 +133,65 @@ class Arena:
                     self.operator.kill()
 
     async def judge(
-        self, histories: Sequence[History], *, quiet_seconds: float = 3.0, at_once: int = AT_ONCE
+        self,
+        histories: Sequence[History],
+        *,
+        quiet_seconds: float = QUIET_SECONDS,
+        at_once: int = AT_ONCE,
+        long_quiet_every: int = 0,
+        until: float = math.inf,
+        tell: Callable[[Verdict], None] = lambda verdict: None,
     ) -> list[Verdict]:
-        """Live every history, so many at once, and judge how each ended."""
+        """Live histories in their order, so many at once, and judge how each ended.
+
+        Args:
+            histories: What is to be lived.
+            quiet_seconds: How long nothing may change afterwards.
+            at_once: How many are under way.
+            long_quiet_every: Histories of which one is watched for `LONG_QUIET_SECONDS`.
+            until: Moment of the event loop's clock after which no further one begins.
+            tell: Is told of each verdict at once.
+        """
         await self.learn(histories, quiet_seconds=quiet_seconds, at_once=at_once)
-        verdicts: list[Verdict] = []
-        for batch in _batches(histories, at_once):
-            verdicts += await self._judge_batch(batch, quiet_seconds)
+        window, clock = asyncio.Semaphore(at_once), asyncio.get_running_loop().time
+
+        async def live(number: int, history: History) -> Verdict | None:
+            is_long = long_quiet_every > 0 and number % long_quiet_every == 0
+            async with window:
+                if clock() > until:
+                    return None
+                verdict = await self._judge(
+                    history, LONG_QUIET_SECONDS if is_long else quiet_seconds
+                )
+            tell(verdict)
+            return verdict
+
+        lived = await asyncio.gather(*itertools.starmap(live, enumerate(histories)))
+        verdicts = [verdict for verdict in lived if verdict is not None]
+        if strays := self.log.strays():
+            # A line of the log that names no namespace may belong to any of them.
+            told = tuple(f"the log says: {line}" for line in strays[:LOG_LINES_MAX])
+            verdicts[0] = replace(verdicts[0], failures=(*verdicts[0].failures, *told))
         return verdicts
 
     async def learn(
-        self, histories: Iterable[History], *, quiet_seconds: float = 3.0, at_once: int = AT_ONCE
+        self,
+        histories: Iterable[History],
+        *,
+        quiet_seconds: float = QUIET_SECONDS,
+        at_once: int = AT_ONCE,
     ) -> None:
-        """Live the undisturbed life of each history, unless it was lived here before."""
-        missing = [life for life in undisturbed(histories) if life not in self.wanted]
-        for batch in _batches(missing, at_once):
-            await self._learn(batch, quiet_seconds)
+        """Live the undisturbed life of each history, unless it was lived before."""
+        window = asyncio.Semaphore(at_once)
 
-    async def shrink(self, verdict: Verdict, *, quiet_seconds: float = 3.0) -> Verdict:
+        async def learn(life: History) -> None:
+            async with window:
+                await self._learn(life, quiet_seconds)
+
+        missing = [life for life in undisturbed(histories) if self.references.find(life) is None]
+        await asyncio.gather(*map(learn, missing))
+
+    async def shrink(self, verdict: Verdict, *, quiet_seconds: float = QUIET_SECONDS) -> Verdict:
         """Leave out one fault after the other while what is left still fails."""
         while candidates := shorter(verdict.history):
             verdicts = await self.judge(candidates, quiet_seconds=quiet_seconds)
@@ -132,48 +201,34 @@ class Arena:
             verdict = failing[0]
         return verdict
 
-    async def _learn(self, lives: Sequence[History], quiet_seconds: float) -> None:
-        """Live undisturbed lives; what they end with is wanted of every disturbed one."""
-        places = [self._place(life) for life in lives]
-        await asyncio.gather(*map(self._live_undisturbed, places))
-        await asyncio.sleep(quiet_seconds)
-        for place in places:
-            self.wanted[place.history] = self._shape(place)
-            await self._clear(place)
-
-    async def _live_undisturbed(self, place: Life) -> None:
+    async def _learn(self, life: History, quiet_seconds: float) -> None:
+        """Live an undisturbed life; what it ends with is wanted of every disturbed one."""
+        place = await self._place(life)
         try:
-            await LIVES[place.history.scenario](place)
-        except OverdueError as error:
-            fleet = place.fleet or {}
-            raise AssertionError(
-                f"{place.history} fails without a fault: {error}; status: {fleet.get('status')}"
-            ) from error
+            await LIVES[life.scenario](place)
+            noise = await self._find_noise(place, quiet_seconds)
+        except (OverdueError, LocalClusterError) as error:
+            noise = [str(error), *unready_pods(self.mirror.of(place.namespace))]
+        if noise:
+            status = (place.fleet or {}).get("status")
+            raise AssertionError(f"{life} fails without a fault: {noise}; status: {status}")
+        writes = len(self.proxy.writes_in(place.namespace))
+        self.references.keep(life, self._shape(place), writes=writes)
+        await self._clear(place)
 
-    async def _judge_batch(
-        self, histories: Sequence[History], quiet_seconds: float
-    ) -> list[Verdict]:
-        begun = len(self.operator.log)
-        places = [self._place(history) for history in histories]
-        failures = list(await asyncio.gather(*map(self._live, places)))
-        noise = await self._find_noise(places, quiet_seconds)
-        log = faults_in_log(self.operator.log[begun:].splitlines())
-        for number, place in enumerate(places):
-            failures[number] += noise[number] + [
-                f"a pod was removed in a call: {line}"
-                for line in self.calls.cut_in(place.namespace)
-            ]
-        verdicts = [
-            self._conclude(place, failed) for place, failed in zip(places, failures, strict=True)
+    async def _judge(self, history: History, quiet_seconds: float) -> Verdict:
+        place = await self._place(history)
+        failures = await self._live(place)
+        failures += await self._find_noise(place, quiet_seconds)
+        failures += [
+            f"a pod was removed in a call: {line}" for line in self.calls.cut_in(place.namespace)
         ]
-        if log:
-            # A line of the log may belong to any of them; the first carries it for all.
-            first = verdicts[0]
-            lines = tuple(f"the log says: {line}" for line in log[:6])
-            verdicts[0] = replace(first, failures=(*first.failures, *lines))
-        for place in places:
-            await self._clear(place)
-        return verdicts
+        failures += self.claims.false_in(place.namespace)
+        said = self.log.about(place.namespace)
+        failures += [f"the log says: {line}" for line in said[:LOG_LINES_MAX]]
+        verdict = self._conclude(place, failures)
+        await self._clear(place)
+        return verdict
 
     def _conclude(self, place: Life, failed: list[str]) -> Verdict:
         trouble = self.proxy.troubles[place.namespace]
@@ -184,11 +239,17 @@ class Arena:
         if failed:
             writes_told = [f"wrote {write}" for write in writes[-4:]]
             failed = [f"in {place.namespace}:", *failed, *writes_told]
-        return Verdict(place.history, tuple(failed), tuple(trouble.fired), len(writes))
+        return Verdict(
+            place.history,
+            tuple(failed),
+            tuple(trouble.fired),
+            len(writes),
+            suffered=tuple(trouble.suffered),
+        )
 
     async def _live(self, place: Life) -> list[str]:
         """Live one history to its end; return what did not come."""
-        wanted = self.wanted[place.history.undisturbed]
+        wanted = self.references.shape(place.history.undisturbed)
         try:
             await LIVES[place.history.scenario](place)
             await self.mirror.until(
@@ -198,40 +259,33 @@ class Arena:
                 seconds=self.converge_seconds,
             )
         except (OverdueError, LocalClusterError) as error:
-            return [str(error), *differences(wanted, self._shape(place))]
+            objects = self.mirror.of(place.namespace)
+            return [str(error), *differences(wanted, self._shape(place)), *unready_pods(objects)]
         return []
 
-    async def _find_noise(self, places: Sequence[Life], quiet_seconds: float) -> list[list[str]]:
-        """Return, for each place, what still changed after the time in which it may."""
+    async def _find_noise(self, place: Life, quiet_seconds: float) -> list[str]:
+        """Return what still changed after the time in which it may."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + SETTLE_SECONDS + quiet_seconds
-        while loop.time() < deadline:
-            await asyncio.sleep(quiet_seconds / 4)
+        begun = loop.time()
+        while True:
             since = loop.time() - quiet_seconds
-            if not any(self._changes(since, place) for place in places):
-                break
-        since = loop.time() - quiet_seconds
-        return [
-            [f"changed without need: {change}" for change in self._changes(since, place)[:4]]
-            for place in places
-        ]
+            changes = self._changes(max(begun, since), place)
+            if not changes and since >= begun:
+                return []
+            if since > begun + SETTLE_SECONDS:
+                return [f"changed without need: {change}" for change in changes[:4]]
+            await asyncio.sleep(quiet_seconds / 4)
 
     def _changes(self, since: float, place: Life) -> list[Change]:
         changes = self.mirror.changes_since(since, place.namespace)
         return [one for one in changes if not is_memory(one.kind, one.name)]
 
-    def _place(self, history: History) -> Life:
+    async def _place(self, history: History) -> Life:
         namespace = f"faults-{next(_numbers)}"
         self.proxy.troubles[namespace] = Trouble(history.faults)
-        self.cluster.api.call(
-            "POST",
-            "/api/v1/namespaces",
-            {
-                "metadata": {
-                    "name": namespace,
-                    "labels": {"pod-security.kubernetes.io/enforce": "restricted"},
-                }
-            },
+        marks = {"pod-security.kubernetes.io/enforce": "restricted"}
+        await self.mirror.create(
+            {"kind": "Namespace", "metadata": {"name": namespace, "labels": marks}}
         )
         return Life(
             namespace, history, self.mirror, self.cluster.world, self.calls, self.stage_seconds
@@ -242,7 +296,7 @@ class Arena:
 
     async def _clear(self, place: Life) -> None:
         """Remove a namespace; what its deletion ends is no harm to anybody."""
-        self.proxy.troubles[place.namespace] = Trouble()
+        self.proxy.troubles.pop(place.namespace)
         for key in list(self.calls.now):
             if key[0] == place.namespace:
                 del self.calls.now[key]
@@ -255,10 +309,3 @@ def with_resync(platform: Path, folder: Path, *, seconds: int) -> Path:
     settings = {**yaml.safe_load(platform.read_text()), "resyncSeconds": seconds}
     changed.write_text(yaml.safe_dump(settings))
     return changed
-
-
-def _batches(items: Iterable[History], size: int) -> Iterable[list[History]]:
-    rest = list(items)
-    while rest:
-        yield rest[:size]
-        rest = rest[size:]

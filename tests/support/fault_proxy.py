@@ -10,6 +10,7 @@ import json
 import re
 import ssl
 import threading
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,11 +82,13 @@ class FaultProxy:
         self._is_away = False
         self._dying: set[str] = set()
         self._death: asyncio.Task[None] | None = None
-        self.writes: list[Write] = []
+        self._writes: defaultdict[str, list[Write]] = defaultdict(list)
         self.troubles: dict[str, Trouble] = {}
         """By namespace."""
+        self.told: dict[str, int] = {}
+        """The newest version of each kind, by plural, that a watch has passed on."""
         self.kill: Callable[[], None] = lambda: None
-        """Kills the operator; called on the proxy's thread."""
+        """Kills the operator; called on a thread of its own, and may take a moment."""
         self.kubeconfig = folder / "through-proxy.kubeconfig"
 
     def __enter__(self) -> Self:
@@ -111,7 +114,7 @@ class FaultProxy:
 
     def writes_in(self, namespace: str) -> list[Write]:
         """Return the writes about one namespace, oldest first."""
-        return [write for write in self.writes if f"/namespaces/{namespace}/" in write.path]
+        return list(self._writes[namespace])
 
     async def _start(self) -> int:
         cluster = self._config["clusters"][0]["cluster"]
@@ -147,6 +150,7 @@ class FaultProxy:
     async def _be_away(self) -> None:
         """Refuse connections for a while, after cutting those that exist."""
         self._is_away = True
+        self._spread(FaultKind.OUTAGE)
         await self._site.stop()
         self._cut_all()
         await asyncio.sleep(OUTAGE_SECONDS)
@@ -162,9 +166,16 @@ class FaultProxy:
 
     async def _kill(self) -> None:
         await asyncio.sleep(GATHER_SECONDS)
-        self.kill()
+        await asyncio.to_thread(self.kill)
+        self._spread(FaultKind.KILL)
         self._dying.clear()
         self._death = None
+
+    def _spread(self, kind: FaultKind) -> None:
+        """Note in every namespace what strikes all of them, as if it had been ordered there."""
+        for namespace, trouble in tuple(self.troubles.items()):
+            if namespace not in self._dying:
+                trouble.suffer(kind)
 
     def _cut_all(self) -> None:
         for transport in tuple(self._open):
@@ -249,21 +260,27 @@ class FaultProxy:
             async for line in _lines(answer):
                 if request.transport is None or request.transport.is_closing():
                     break
-                fault = self._strike_event(plural, line)
+                event: dict[str, Any] = json.loads(line)
+                fault = self._strike_event(plural, event)
                 if self._is_rewind_due(request) or (fault and fault.kind is FaultKind.GONE):
                     await response.write(EXPIRED)
                     break
                 if fault is None or await self._spoil_event(request, fault, response, line=line):
                     await response.write(line)
+                    self._note_told(plural, event)
                     continue
                 _abort(request.transport)
                 break
         return response
 
-    def _strike_event(self, plural: str, line: bytes) -> Fault | None:
-        event: dict[str, Any] = json.loads(line)
+    def _strike_event(self, plural: str, event: dict[str, Any]) -> Fault | None:
         trouble = self.troubles.get(event["object"].get("metadata", {}).get("namespace", ""))
         return trouble.meet(plural) if trouble and event["type"] != "BOOKMARK" else None
+
+    def _note_told(self, plural: str, event: dict[str, Any]) -> None:
+        version = event["object"].get("metadata", {}).get("resourceVersion", "")
+        if version.isdecimal():
+            self.told[plural] = max(self.told.get(plural, 0), int(version))
 
     async def _spoil_event(
         self, request: web.Request, fault: Fault, response: web.StreamResponse, *, line: bytes
@@ -309,7 +326,10 @@ class FaultProxy:
             return
         manager = request.query.get("fieldManager", "")
         is_guarded = request.method != "DELETE" or status >= 400 or b'"uid"' in sent
-        self.writes.append(Write(request.method, request.path, manager, status, is_guarded))
+        about = OBJECT_PATH.fullmatch(request.path)
+        namespace = (about and about["namespace"]) or ""
+        write = Write(request.method, request.path, manager, status, is_guarded)
+        self._writes[namespace].append(write)
 
 
 def _status(code: int, reason: str, message: str) -> dict[str, Any]:

@@ -122,6 +122,8 @@ class Trouble:
     faults: tuple[Fault, ...] = ()
     seen: Counter[str] = field(default_factory=Counter)
     fired: list[Fault] = field(default_factory=list)
+    suffered: list[Fault] = field(default_factory=list)
+    """What another namespace's trouble did to this one: a death or an outage is everybody's."""
 
     def meet(self, target: str) -> Fault | None:
         """Count one more thing of a target, and return what strikes it, if anything does."""
@@ -131,6 +133,10 @@ class Trouble:
                 self.fired.append(fault)
                 return fault
         return None
+
+    def suffer(self, kind: FaultKind) -> None:
+        """Note that something which was not ordered here struck here as well, and when."""
+        self.suffered.append(Fault(kind, WRITE, max(1, self.seen[WRITE])))
 
 
 def parse_faults(text: str) -> tuple[Fault, ...]:

@@ -62,19 +62,24 @@ AWKWARD: tuple[Any, ...] = (
 )
 """Values that break something somewhere: types, ranges, encodings, number formats."""
 
-FORMS: dict[str, Strategy] = {
-    "an object's name": st.sampled_from(("keys", "a", "a.b", "x" * 63, "y" * 253, "0", "9-9")),
-    "lower-case letters, digits and `-`,": st.sampled_from(("tts", "a", "0", "x-1", "z" * 15)),
-    "a label key": st.sampled_from((*SPOT_LABELS, "disk", "example.com/x", "A" * 80, "a..b/c")),
-    "letters, digits, `-`, `_`": st.sampled_from(("", "true", "spot", "SPOT", "a_b", "1.0")),
-    "a quantity": st.sampled_from(("0", "1", "500m", "1.5Gi", "0.000000001", "999Ti", "1k", "8M")),
-    "a host and a port": st.sampled_from(("redis:6379", "a..b:1", "127.0.0.1:65535", "x:99999")),
-    "an image": st.sampled_from(("agent", "a.b/c/d:1@sha256:" + "0" * 64, "localhost:5000/x:y")),
-    "a time of day": st.sampled_from(("00:00", "09:30", "22:00", "23:59")),
-    "a time zone": st.sampled_from(("UTC", "Europe/Berlin", "Nowhere/At-all")),
-    "a lower-case address": st.sampled_from(("wss://media.example.com", "ws://a:1/b", "wss://0")),
+FORM_VALUES: dict[str, tuple[str, ...]] = {
+    "an object's name": ("keys", "a", "a.b", "x" * 63, "y" * 253, "0", "9-9"),
+    "lower-case letters, digits and `-`,": ("tts", "a", "0", "x-1", "z" * 15),
+    "a label key": (*SPOT_LABELS, "disk", "example.com/x", "A" * 80, "a..b/c"),
+    "letters, digits, `-`, `_`": ("", "true", "spot", "SPOT", "a_b", "1.0"),
+    "a quantity": ("0", "1", "500m", "1.5Gi", "0.000000001", "999Ti", "1k", "8M"),
+    "a host and a port": ("redis:6379", "a..b:1", "127.0.0.1:65535", "x:99999"),
+    "an image": ("agent", "a.b/c/d:1@sha256:" + "0" * 64, "localhost:5000/x:y"),
+    "a time of day": ("00:00", "09:30", "22:00", "23:59"),
+    "a time zone": ("UTC", "Europe/Berlin", "Nowhere/At-all"),
+    "a lower-case address": ("wss://media.example.com", "ws://a:1/b", "wss://0"),
 }
 """Values for each pattern of the API, by a part of its words."""
+
+FORMS: dict[str, Strategy] = {
+    words: st.sampled_from(values) for words, values in FORM_VALUES.items()
+}
+"""The same as strategies."""
 
 
 @cache

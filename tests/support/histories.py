@@ -116,14 +116,17 @@ class Verdict:
     writes: int = 0
     cycles: int = 0
     """Full reconciles; counted in memory only."""
+    suffered: tuple[Fault, ...] = ()
+    """What other histories beside it did to everybody, as this one's own faults would read."""
 
     def __str__(self) -> str:
         """Read as what went wrong and how to see it again."""
         told = "\n  ".join(self.failures) or "nothing went wrong"
+        whole = replace(self.history, faults=self.history.faults + self.suffered)
         return (
             f"{self.history}\n  {told}\n  struck: {format_faults(self.fired) or 'nothing'}\n"
-            f"  again: VOICEFLEET_FAULT_HISTORY={str(self.history)!r} "
-            "make faults"
+            f"  from outside: {format_faults(self.suffered) or 'nothing'}\n"
+            f"  again: VOICEFLEET_FAULT_HISTORY={str(whole)!r} make faults"
         )
 
 

@@ -9,6 +9,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -32,7 +33,6 @@ class Change:
     """One new version of one object."""
 
     at: float
-    namespace: str
     kind: str
     name: str
     verb: str
@@ -54,7 +54,7 @@ class Mirror:
         self._headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
         self._objects: defaultdict[str, dict[tuple[str, str], Manifest]] = defaultdict(dict)
         self._count: defaultdict[str, int] = defaultdict(int)
-        self.changes: list[Change] = []
+        self._changes: defaultdict[str, list[Change]] = defaultdict(list)
         self.listeners: list[Seen] = []
         """Each is told of every event: its type and the object."""
 
@@ -90,11 +90,8 @@ class Mirror:
 
     def changes_since(self, moment: float, namespace: str) -> list[Change]:
         """Return what changed in a namespace after a moment of the event loop's clock."""
-        return [
-            change
-            for change in self.changes
-            if change.at > moment and change.namespace == namespace
-        ]
+        recent = takewhile(lambda change: change.at > moment, reversed(self._changes[namespace]))
+        return list(recent)[::-1]
 
     async def until(
         self, namespace: str, what: str, check: Callable[[], Any], *, seconds: float
@@ -173,6 +170,6 @@ class Mirror:
             self._objects[namespace][key] = item
         self._count[namespace] += 1
         now = asyncio.get_running_loop().time()
-        self.changes.append(Change(now, namespace, item["kind"], name, verb))
+        self._changes[namespace].append(Change(now, item["kind"], name, verb))
         for listener in self.listeners:
             listener(verb, item)

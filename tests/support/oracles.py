@@ -3,12 +3,14 @@
 the end is the undisturbed run's          `shape_of`, `differences`
 nothing is written once it is reached     `support.mirror` counts, `support.arena` judges
 no busy pod was removed                   `Calls`
+no status was ahead of its children       `Claims`
 conditions are true                       part of the shape
 the operator's log has no fault of ours   `faults_in_log`
 """
 
 import json
 import re
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -88,6 +90,41 @@ class Calls:
         return [line for line in self.cut if line.startswith(f"{namespace}/")]
 
 
+@dataclass(slots=True)
+class Claims:
+    """What fleets called themselves Ready for, and from when on workers of it were there.
+
+    Watches of different kinds are a moment apart, so both are kept with their versions and
+    compared afterwards: a status that is older than the first child of its image has lied.
+    """
+
+    ready: dict[tuple[str, str], int] = field(default_factory=dict)
+    """The first version of a fleet that is Ready, by namespace and image."""
+    made: dict[tuple[str, str], int] = field(default_factory=dict)
+    """The version in which the first workers' ReplicaSet came, by namespace and image."""
+
+    def watch(self, verb: str, item: Manifest) -> None:
+        """Take in every version of every object."""
+        metadata, spec = item["metadata"], item.get("spec", {})
+        if verb == "DELETED":
+            return
+        if item["kind"] == "VoiceFleet" and is_settled(item):
+            book, image = self.ready, spec["agents"]["image"]
+        elif item["kind"] == "ReplicaSet" and _tier_of(item) == "agents":
+            book, image = self.made, spec["template"]["spec"]["containers"][0]["image"]
+        else:
+            return
+        book.setdefault((metadata["namespace"], image), int(metadata["resourceVersion"]))
+
+    def false_in(self, namespace: str) -> list[str]:
+        """Return what a namespace's fleet has claimed before it was so."""
+        return [
+            f"a status said Ready for image {image} before a worker was made from it"
+            for (place, image), version in self.ready.items()
+            if place == namespace and version < self.made.get((place, image), sys.maxsize)
+        ]
+
+
 def shape_of(objects: Objects, namespace: str) -> Shape:
     """Return what a namespace holds of a fleet, without what differs from run to run."""
     ours = {
@@ -141,7 +178,7 @@ def faults_in_status(objects: Objects) -> list[str]:
     images = {
         item["spec"]["template"]["spec"]["containers"][0]["image"]
         for (kind, _), item in objects.items()
-        if kind == "ReplicaSet" and item["metadata"].get("labels", {}).get(labels.TIER) == "agents"
+        if kind == "ReplicaSet" and _tier_of(item) == "agents"
     }
     return [
         f"VoiceFleet/{name} is Ready for image {wanted}, and no worker is made from it"
@@ -149,6 +186,31 @@ def faults_in_status(objects: Objects) -> list[str]:
         if kind == "VoiceFleet" and is_settled(fleet)
         if (wanted := fleet["spec"]["agents"]["image"]) not in images
     ]
+
+
+def unready_pods(objects: Objects) -> list[str]:
+    """Return what there is to know about pods that are not Ready, and who counts them."""
+    told = []
+    for (kind, name), item in objects.items():
+        status = item.get("status", {})
+        if kind == "Deployment":
+            counts = {key: value for key, value in status.items() if key != "conditions"}
+            told.append(f"Deployment/{name}: {counts}")
+        is_ready = any(
+            one["type"] == "Ready" and one["status"] == "True"
+            for one in status.get("conditions", ())
+        )
+        if kind == "Pod" and not is_ready:
+            states = [one.get("state") for one in status.get("containerStatuses", ())]
+            told.append(
+                f"Pod/{name} on {item['spec'].get('nodeName', 'no node')}, version "
+                f"{item['metadata']['resourceVersion']}: {status.get('phase')} {states}"
+            )
+    return told
+
+
+def _tier_of(item: Manifest) -> str:
+    return str(item["metadata"].get("labels", {}).get(labels.TIER, ""))
 
 
 def _is_of_fleet(item: Manifest) -> bool:

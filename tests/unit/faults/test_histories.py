@@ -14,7 +14,8 @@ from support.histories import (
     history_of,
     shorter,
 )
-from support.oracles import Calls, differences, faults_in_log, shape_of
+from support.manifests import NEXT_IMAGE, a_fleet_manifest
+from support.oracles import Calls, Claims, differences, faults_in_log, shape_of
 
 SEEDS = st.integers(min_value=0, max_value=2**32)
 HISTORY = History.parse("scale speech: 409@write#3 gone@pods#12 503@read#4x6")
@@ -70,6 +71,17 @@ def test_crash_histories_leave_out_no_write():
 
     points = sorted(fault.at for history in histories for fault in history.faults)
     assert points == list(range(1, 48))
+
+
+def test_a_death_that_others_ordered_reads_as_an_own_one():
+    """The line of a failure has to bring everything that struck, whoever ordered it."""
+    trouble = Trouble()
+    for _ in range(7):
+        trouble.meet(WRITE)
+
+    trouble.suffer(FaultKind.KILL)
+
+    assert [str(fault) for fault in trouble.suffered] == ["kill@write#7"]
 
 
 @pytest.mark.parametrize("text", ["409@write", "write#3", "418@write#3", "409@write#x"])
@@ -150,6 +162,33 @@ def test_a_media_server_that_leaves_with_rooms_is_noticed():
     calls.watch("DELETED", _a_leaving_pod("interviews-media-1-x7k2p"))
 
     assert len(calls.cut_in("a")) == 1
+
+
+def _a_ready_fleet(version: int) -> Manifest:
+    fleet = a_fleet_manifest("a", image=NEXT_IMAGE)
+    fleet["metadata"] |= {"generation": 1, "resourceVersion": str(version)}
+    ready = {"type": "Ready", "status": "True"}
+    return {**fleet, "status": {"observedGeneration": 1, "conditions": [ready]}}
+
+
+def _a_worker_set(version: int) -> Manifest:
+    marks = {"voicefleet.dev/tier": "agents"}
+    return {
+        "kind": "ReplicaSet",
+        "metadata": {"namespace": "a", "labels": marks, "resourceVersion": str(version)},
+        "spec": {"template": {"spec": {"containers": [{"image": NEXT_IMAGE}]}}},
+    }
+
+
+@pytest.mark.parametrize(("made_at", "lies"), [(4, 0), (6, 1)], ids=["before it", "after it"])
+def test_a_fleet_is_ready_only_for_an_image_that_workers_were_made_from(made_at: int, lies: int):
+    """A status ahead of its children promises what a crash in between never keeps."""
+    claims = Claims()
+
+    claims.watch("MODIFIED", _a_ready_fleet(version=5))
+    claims.watch("ADDED", _a_worker_set(version=made_at))
+
+    assert len(claims.false_in("a")) == lies
 
 
 def test_the_log_is_searched_for_what_the_operator_blames_itself_for():
