@@ -25,6 +25,16 @@ KWOK_PARALLELISM: Final = 16
 """Objects that kwok changes at the same time; its default of 4 makes a thousand slow."""
 CONTROLLER_QPS: Final = "1000"
 """The controller manager's default of 20 pods a second would be what every test waits for."""
+CROWD_CONTROLLERS: Final = (
+    "--controllers=*,"
+    + ",".join(
+        f"-{name}-controller"
+        for name in ("endpoints", "endpointslice", "endpointslice-mirroring", "garbage-collector")
+    ),
+    "--concurrent-replicaset-syncs=20",
+)
+"""Services in front of kwok's pods stay empty whatever is written, and nobody deletes fleets of
+a crowd. One ReplicaSet's pods are made one after the other, so several at a time (default 5)."""
 SCRAPE_SECONDS: Final = 2
 """Instead of 10 s or more: a day compressed into minutes needs a P95 of half a minute."""
 HPA_SYNC_SECONDS: Final = 1.25
@@ -113,6 +123,7 @@ def controllers_command(program: Path, layout: Layout, record: ClusterRecord) ->
         f"--kube-api-burst={CONTROLLER_QPS}",
         f"--horizontal-pod-autoscaler-sync-period={HPA_SYNC_SECONDS}s",
         "--profiling=false",
+        *(CROWD_CONTROLLERS if record.options.for_crowds else ()),
     )
 
 
@@ -159,7 +170,7 @@ def prometheus_command(program: Path, layout: Layout, record: ClusterRecord) -> 
 def render_configuration(layout: Layout, record: ClusterRecord) -> Mapping[str, str]:
     """Return the configuration files by name, for the folder that the commands point to."""
     return {
-        "audit-policy.json": _json(_audit_policy()),
+        "audit-policy.json": _json(_audit_policy(record)),
         "scheduler.json": _json(_scheduler_configuration(layout)),
         "kwok.yaml": _kwok_configuration(record),
         "prometheus.json": _json(_prometheus_configuration(record)),
@@ -190,13 +201,21 @@ def render_kwok_options(record: ClusterRecord, run: int) -> str:
     )
 
 
-def _audit_policy() -> dict[str, Any]:
-    """Return the policy: who did what to which object, once per request, without contents."""
+def _audit_policy(record: ClusterRecord) -> dict[str, Any]:
+    """Return the policy: who did what to which object, once per request, without contents.
+
+    In a cluster for crowds only accounts outside Kubernetes' own namespace are written down.
+    """
+    all_requests = {"level": "Metadata"}
+    own = {"level": "None", "userGroups": ["system:serviceaccounts:kube-system"]}
+    accounts = {**all_requests, "userGroups": ["system:serviceaccounts"]}
     return {
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",
         "omitStages": ["RequestReceived", "ResponseStarted"],
-        "rules": [{"level": "Metadata"}],
+        "rules": [own, accounts, {"level": "None"}]
+        if record.options.for_crowds
+        else [all_requests],
     }
 
 

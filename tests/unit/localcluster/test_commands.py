@@ -65,6 +65,18 @@ def test_the_audit_log_names_every_request_once_and_no_contents():
     assert policy["omitStages"] == ["RequestReceived", "ResponseStarted"]
 
 
+def test_a_cluster_for_crowds_still_logs_every_request_of_an_operator():
+    """Its requests are what the benches count; everybody else's lines only cost time."""
+    record = RECORD.with_options(ClusterOptions(for_crowds=True))
+
+    policy = json.loads(render_configuration(LAYOUT, record)["audit-policy.json"])
+    command = program_of(members.CONTROLLERS, LAYOUT, record, BINARIES).command
+
+    assert [rule["level"] for rule in policy["rules"]] == ["None", "Metadata", "None"]
+    assert policy["rules"][1]["userGroups"] == ["system:serviceaccounts"]
+    assert any("-endpointslice-controller" in argument for argument in command)
+
+
 def test_a_cluster_without_a_world_has_no_world_process():
     """Somebody may want to answer for the pods alone."""
     record = RECORD.with_options(ClusterOptions(with_world=False, with_prometheus=True))
