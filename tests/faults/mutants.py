@@ -42,6 +42,8 @@ PLAIN = COMBINATIONS[0]
 IN_MEMORY = (
     *(History(scenario, PLAIN) for scenario in Scenario),
     History.parse("create plain: 409@write#5 503@write#9"),
+    # Six conflicts in a row in the middle of a drain: what follows is nobody's event.
+    History.parse("rollout plain: 409@write#38x6"),
     *crash_histories(Scenario.CREATE, PLAIN, writes=20, every=2),
     *(history_of(seed, tiers=(PLAIN,)) for seed in range(2)),
 )
@@ -52,7 +54,8 @@ ON_SERVER = (
     "drift plain: gone@services#4 gone@services#5",
     "delete plain: kill@write#12",
     "rollout plain: lost@write#2",
-    "again plain:",
+    "again plain: late@voicefleets#9",
+    "scale plain: stale@pods#9 stale@replicasets#9",
 )
 STAGE_SECONDS = 60.0
 CONVERGE_SECONDS = 30.0
@@ -179,12 +182,38 @@ MUTANTS = (
         ),
     ),
     Mutant(
+        "no_second_look_after_a_write",
+        (Edit("shell/reconcile.py", "        if carried.done:\n", "        if False:\n"),),
+    ),
+    Mutant(
         "cache_trusted_after_410",
         (
             Edit(
                 "adapters/kubernetes/informer.py",
                 "        self._sink.retain(keys, version_of(page), self._namespace)\n",
                 "",
+            ),
+        ),
+        is_in_memory=False,
+    ),
+    Mutant(
+        "late_news_accepted",
+        (
+            Edit(
+                "adapters/kubernetes/cache.py",
+                "    return known is not None and version <= known.version\n",
+                "    return False\n",
+            ),
+        ),
+        is_in_memory=False,
+    ),
+    Mutant(
+        "successor_forgotten",
+        (
+            Edit(
+                "adapters/kubernetes/cache.py",
+                "        if self.uid_of(key) == uid:\n",
+                "        if True:\n",
             ),
         ),
         is_in_memory=False,
