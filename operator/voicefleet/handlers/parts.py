@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from voicefleet.adapters.clock import SystemClock
+from voicefleet.adapters.event_queue import QueuedRecorder
 from voicefleet.adapters.kubernetes.cluster import KubernetesCluster
 from voicefleet.adapters.kubernetes.credentials import Credentials
 from voicefleet.adapters.kubernetes.events import KubernetesRecorder
@@ -80,6 +81,7 @@ class Adapters:
     metrics: PrometheusMetrics
     plans: SurgePlans
     secrets: InstallKeySecrets
+    recorder: QueuedRecorder
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,29 +141,28 @@ async def open_adapters(
     await stack.enter_async_context(
         serve_metrics(telemetry, host=everywhere, port=options.metrics_port)
     )
-    cluster = KubernetesCluster(
-        session,
-        clock=clock,
-        telemetry=telemetry,
-        jitter=jitter,
-        on_change=queue.add,
-        namespaces=platform().namespaces,
-    )
-    plans = SurgePlans(
-        session, wake=queue.add, monotonic=clock.monotonic, namespaces=platform().namespaces
-    )
+    recorder = KubernetesRecorder(session, clock=clock, instance=options.identity)
+    namespaces = platform().namespaces
     return Adapters(
         credentials=credentials,
         clock=clock,
         telemetry=telemetry,
         session=session,
         leases=leases,
-        cluster=cluster,
+        cluster=KubernetesCluster(
+            session,
+            clock=clock,
+            telemetry=telemetry,
+            jitter=jitter,
+            on_change=queue.add,
+            namespaces=namespaces,
+        ),
         workers=workers,
         servers=servers,
         metrics=metrics,
-        plans=plans,
+        plans=SurgePlans(session, wake=queue.add, monotonic=clock.monotonic, namespaces=namespaces),
         secrets=secrets,
+        recorder=await stack.enter_async_context(QueuedRecorder(recorder)),
     )
 
 
@@ -206,7 +207,6 @@ def make_surroundings(
 ) -> Surroundings:
     """Return what the cycles work with."""
     cluster, clock, meter = adapters.cluster, adapters.clock, adapters.telemetry
-    recorder = KubernetesRecorder(adapters.session, clock=clock, instance=options.identity)
     return Surroundings(
         cluster=cluster,
         workers=adapters.workers,
@@ -231,7 +231,7 @@ def make_surroundings(
         ),
         reporter=Reporter(
             cluster=cluster,
-            recorder=recorder,
+            recorder=adapters.recorder,
             meter=meter,
             clock=clock,
             may_write=leadership.may_write,

@@ -1,0 +1,81 @@
+"""Events behind the cycles: what is to be told is queued, and written one after the other.
+
+An Event is worth no cycle's time. Told from within, each made its fleet wait for one more
+answer of the API server, and on a busy one that was a third of a decision. The order stays:
+what was told first is written first. Wired by `handlers/parts`.
+"""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Self
+
+from voicefleet.api.reasons import Reason
+from voicefleet.manifests import Manifest
+from voicefleet.ports import Recorder
+
+logger = logging.getLogger(__name__)
+
+WAITING_MAX = 1000
+"""Events that may wait. Each fleet's allowance is some dozens, so this many wait only while the
+API server takes none; the log has every sentence anyway."""
+
+FAREWELL_SECONDS = 0.4
+"""How long the last Events may take when we stop; a stopping replica has two seconds in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """One Event to be written."""
+
+    fleet: Manifest
+    reason: Reason
+    note: str
+    is_warning: bool
+
+
+class QueuedRecorder:
+    """Implements `ports.Recorder`; use it as an async context manager.
+
+    Args:
+        recorder: Writes the Events.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._waiting: asyncio.Queue[_Told] = asyncio.Queue(WAITING_MAX)
+
+    async def __aenter__(self) -> Self:
+        """Begin to write."""
+        self._task = asyncio.create_task(self._write_forever(), name="events")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Write what still waits, if that is a matter of moments."""
+        try:
+            async with asyncio.timeout(FAREWELL_SECONDS):
+                await self._waiting.join()
+        except TimeoutError:
+            logger.info("%d Events were not written any more", self._waiting.qsize())
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def record(self, fleet: Manifest, *, reason: Reason, note: str, is_warning: bool) -> None:
+        """Queue one Event about a fleet; neither waits nor raises."""
+        try:
+            self._waiting.put_nowait(_Told(fleet, reason, note, is_warning))
+        except asyncio.QueueFull:
+            name = fleet["metadata"]["name"]
+            logger.warning(
+                "Event %s of %s left out, %d wait already: %s", reason, name, WAITING_MAX, note
+            )
+
+    async def _write_forever(self) -> None:
+        while True:
+            told = await self._waiting.get()
+            try:
+                await self._recorder.record(
+                    told.fleet, reason=told.reason, note=told.note, is_warning=told.is_warning
+                )
+            finally:
+                self._waiting.task_done()
