@@ -38,12 +38,13 @@ def make_sizing(
         faults: Signals that could not be used, with the reason.
         wake_after: When time alone may change the desires.
     """
-    reason, told = _explain(current, combined, stable, bounds)
+    reason = _find_reason(current, combined, stable, bounds)
+    told = _explain(current, combined, stable, bounds)
     waits = [wait for wait in (stable.wake_after, wake_after) if wait is not None]
     return Sizing(
         wanted=stable.wanted,
         reason=reason,
-        because=f"{subject} {current}→{stable.wanted}: {told}",
+        because=f"{subject} {_say_move(current, combined, stable)}: {told}",
         desires=_binding_first(combined),
         invalid=dict(faults),
         wake_after=min(waits, default=None),
@@ -78,14 +79,35 @@ def explain_advice(
     return (news,)
 
 
-def _explain(
-    current: int, combined: Combined, stable: Stable, bounds: Bounds
-) -> tuple[Reason, str]:
-    binding, target = combined.binding, combined.target
-    asked = f"{binding.because} → {binding.replicas}" if binding else combined.held
-    limit = _explain_limit(target, bounds)
-    parts = [part for part in (asked, limit, stable.held) if part]
-    return _find_reason(current, combined, stable, bounds), "; ".join(parts)
+def _say_move(current: int, combined: Combined, stable: Stable) -> str:
+    """Return "4→6", "unchanged at 4", or "held at 4" where something unknown keeps it."""
+    if current != stable.wanted:
+        return f"{current}→{stable.wanted}"
+    return f"{'held' if combined.binding is None else 'unchanged'} at {current}"
+
+
+def _explain(current: int, combined: Combined, stable: Stable, bounds: Bounds) -> str:
+    """Say what asked for a count, and whatever kept it from being that."""
+    cause = _find_cause(current, combined, stable)
+    asked = combined.held if cause is None else _say_desire(cause, stable.wanted)
+    limit = _explain_limit(combined.target if cause is None else cause.replicas, bounds)
+    return "; ".join(part for part in (asked, limit, stable.held) if part)
+
+
+def _say_desire(desire: Desire, wanted: int) -> str:
+    """Return the formula, and its result only where the count becomes another one."""
+    if desire.replicas == wanted:
+        return desire.because
+    verb = "is" if desire.replicas == 1 else "are"
+    return f"{desire.because}, so {desire.replicas} {verb} wanted"
+
+
+def _find_cause(current: int, combined: Combined, stable: Stable) -> Desire | None:
+    """Return what the sentence begins with; a minimum explains no fall, what let it fall does."""
+    binding = combined.binding
+    if binding is None or binding.reason is not Reason.BELOW_MINIMUM or stable.wanted >= current:
+        return binding
+    return next((each for each in combined.desires if each.may_lower), binding)
 
 
 def _explain_limit(target: int, bounds: Bounds) -> str:
@@ -106,8 +128,8 @@ def _find_reason(current: int, combined: Combined, stable: Stable, bounds: Bound
         return combined.binding.reason
     if stable.wanted == current:
         return Reason.STEADY
-    # A minimum explains no fall: what let it fall so far does.
-    return next((each.reason for each in combined.desires if each.may_lower), Reason.HELD)
+    cause = _find_cause(current, combined, stable)
+    return cause.reason if cause is not None and cause.may_lower else Reason.HELD
 
 
 def _binding_first(combined: Combined) -> tuple[Desire, ...]:

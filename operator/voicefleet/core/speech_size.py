@@ -229,7 +229,7 @@ def _ask_for_slow_stage(view: _View) -> Iterator[Desire]:
     is_filled = view.waiting is not None and view.waiting >= IN_USE * view.streams
     is_busy = view.busy.minutes > 0 and view.busy.percents[-1] >= IN_USE * mark
     if is_filled or is_busy:
-        told = f"{_tell_stage(view)} in {row[1]} windows of {WINDOW_SECONDS} s, and it is in use"
+        told = f"{_tell_stage(view)} in {row[1]} windows of {WINDOW_SECONDS} s, and it works"
         yield Desire("stage", view.seen.ready + 1, Reason.STAGE_SLOW, told)
 
 
@@ -319,7 +319,7 @@ def _time_of(sample: Sample | None, value: float | None) -> int | None:
 
 def _tell_stage(view: _View) -> str:
     return (
-        f"stage {view.spec.stage.value} {view.stage:.0f} ms over "
+        f"stage {view.spec.stage.value} takes {view.stage:.0f} ms instead of "
         f"{view.seen.budget_milliseconds:.0f} ms"
     )
 

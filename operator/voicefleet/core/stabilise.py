@@ -142,7 +142,7 @@ def _rise(target: int, counts: Steps, *, at: int, pace: Pace) -> tuple[int, str]
     limit = max(int(counts.latest or 0), lowest + pace.rise_per_minute)
     if target <= limit:
         return target, ""
-    return limit, f"at most {pace.rise_per_minute} may come within a minute, {target} are wanted"
+    return limit, f"at most {pace.rise_per_minute} may come within a minute"
 
 
 def _fall(
@@ -150,14 +150,14 @@ def _fall(
 ) -> tuple[int, str]:
     """Return the smaller count that window, dead band and rate allow."""
     if is_in_dead_band(target, current, pace):
-        return current, f"{target} would do, less than {pace.dead_band_percent} % below {current}"
+        return current, f"less than {pace.dead_band_percent} % below {current} changes nothing"
     peak = int(targets.peak(at - pace.window_seconds) or 0)
     lowered = min(current, max(target, peak))
     if is_in_dead_band(lowered, current, pace):
-        return current, f"{peak} were asked for within the last {pace.window_seconds} s"
+        return current, f"{peak} were wanted within the last {pace.window_seconds} s"
     most = int(counts.peak(at - MINUTE_SECONDS) or 0)
     step = max(1, most * pace.fall_percent_per_minute // 100)
     if lowered < most - step:
         limit = min(current, most - step)
-        return limit, f"{step} of {most} may go within a minute, {target} are wanted"
-    return lowered, "" if lowered == target else f"{peak} were asked for a moment ago"
+        return limit, f"at most {step} of {most} may go within a minute"
+    return lowered, "" if lowered == target else f"{peak} were wanted a moment ago"

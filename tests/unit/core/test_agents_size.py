@@ -25,7 +25,7 @@ def test_sessions_and_their_safety_stock_are_divided_by_slots():
     sizing, _ = decide_agents_size(a_spec(), a_sight(spread(34, 5), starts=starts), 5, NOW)
 
     assert (sizing.wanted, sizing.reason) == (6, Reason.DEMAND_ROSE)
-    assert sizing.because == "agents 5→6: (34 sessions + 8.2 safety) / 8 per worker → 6"
+    assert sizing.because == "agents 5→6: (34 sessions + 8.2 safety) / 8 per worker"
     assert sizing.figures["leadSeconds"] == 75, "15 s to notice, 60 s to start, unmeasured"
 
 

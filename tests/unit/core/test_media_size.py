@@ -72,7 +72,7 @@ def test_servers_are_filled_to_their_share_and_one_is_spare():
 
     assert (sizing.wanted, sizing.reason) == (4, Reason.CONNECTIONS)
     assert sizing.because == (
-        "media 2→4: 170 connections / (100 per server * 80 %) = 3 servers + 1 spare → 4"
+        "media 2→4: 170 connections / (100 per server * 80 %) = 3 servers + 1 spare"
     )
 
 
