@@ -182,15 +182,15 @@ def _desires_of_outage(outlook: Outlook, now: datetime) -> Iterator[Desire]:
 def _find_holds(outlook: Outlook) -> Iterator[str]:
     """Yield what speaks against fewer workers: unknown signals, a plan, the second witness."""
     if not outlook.demand.is_known:
-        yield f"held: {outlook.demand.fault or 'no worker has told its sessions yet'}"
+        yield outlook.demand.fault or "no worker has told its sessions yet"
     if outlook.latency.fault:
-        yield f"held: answers' latency is not known ({outlook.latency.fault})"
+        yield f"answers' latency is not known ({outlook.latency.fault})"
     if outlook.surge.inhibits_scale_down:
-        yield f"held: {outlook.surge.because or 'an announced window lets no worker go'}"
+        yield f"{outlook.surge.because or 'an announced window'} and lets no worker go"
     if outlook.rooms is None:
-        yield "held: not every media server tells its rooms, the second witness of a removal"
+        yield "not every media server tells its rooms, the second witness of a removal"
     elif doubt := _find_doubt(outlook):
-        yield f"held: {doubt}"
+        yield doubt
 
 
 def _find_doubt(outlook: Outlook) -> str:
