@@ -92,7 +92,7 @@ class OperatorProcess:
             LocalClusterError: It ended, or does not lead in time; the evidence is its log.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        self._log_start = len(self.log)
+        self._log_start = self.log_file.stat().st_size if self.log_file.exists() else 0
         self._port, self._metrics_port = _free_port(), _free_port()
         begun = time.monotonic()
         with self.log_file.open("ab") as log:
@@ -146,14 +146,20 @@ class OperatorProcess:
 
     def _wait_until_leading(self, begun: float) -> None:
         while self.is_running and time.monotonic() - begun < START_SECONDS_MAX:
-            if LEADING in self.log[self._log_start :]:
+            if LEADING in self._said_since_start():
                 return
             time.sleep(LOOK_SECONDS)
         raise LocalClusterError(
             f"operator {self.identity} did not lead within {START_SECONDS_MAX:.0f} s",
-            evidence=self.log[self._log_start :].splitlines()[-15:],
+            evidence=self._said_since_start().splitlines()[-15:],
             next_step=f"read {self.log_file}",
         )
+
+    def _said_since_start(self) -> str:
+        """Return what this process has said; the log of those before it may be long."""
+        with self.log_file.open("rb") as log:
+            log.seek(self._log_start)
+            return log.read().decode(errors="replace")
 
     def _end(self, number: signal.Signals) -> None:
         if self._process is None or not self.is_running:

@@ -17,6 +17,7 @@ import yaml
 from aiohttp import ClientSession, ClientTimeout, TCPConnector
 
 from support.api import CHILD_KINDS, PATHS, Manifest, trust_of
+from voicefleet.api import labels
 
 KINDS: Final = ("VoiceFleet", *CHILD_KINDS, "Pod")
 LOOK_SECONDS: Final = 0.1
@@ -124,15 +125,29 @@ class Mirror:
 
     async def delete(self, kind: str, namespace: str, name: str) -> None:
         """Delete one object in the background; gone already is fine."""
-        await self._send("DELETE", f"{PATHS[kind].format(namespace=namespace)}/{name}", None)
+        path = f"{PATHS[kind].format(namespace=namespace)}/{name}"
+        await self._send("DELETE", path, None, may_be_gone=True)
 
-    async def _send(self, method: str, path: str, body: Manifest | None) -> None:
+    async def release(self, kind: str, namespace: str, name: str) -> None:
+        """Take every finalizer off an object; gone already is fine."""
+        path = f"{PATHS[kind].format(namespace=namespace)}/{name}"
+        body = {"metadata": {"finalizers": None}}
+        await self._send("PATCH", path, body, may_be_gone=True)
+
+    async def empty(self, kind: str, namespace: str) -> None:
+        """Delete every object of fleets of a kind at once, pods without their grace."""
+        options = f"?propagationPolicy=Background&gracePeriodSeconds=0&labelSelector={labels.FLEET}"
+        await self._send("DELETE", PATHS[kind].format(namespace=namespace) + options, None)
+
+    async def _send(
+        self, method: str, path: str, body: Manifest | None, *, may_be_gone: bool = False
+    ) -> None:
         content = "application/merge-patch+json" if method == "PATCH" else "application/json"
         data = None if body is None else json.dumps(body)
         async with self._client.request(
             method, f"{self._server}{path}", data=data, headers={"Content-Type": content}
         ) as answer:
-            is_gone = method == "DELETE" and answer.status == 404
+            is_gone = may_be_gone and answer.status == 404
             if answer.status >= 400 and not is_gone:
                 raise AssertionError(f"{method} {path}: {await answer.text()}")
 
