@@ -32,6 +32,7 @@ from voicefleet.core.children import (
     hold_replicas,
     keep_child,
     repair_metadata,
+    stands_as,
 )
 from voicefleet.core.conditions import report_conditions
 from voicefleet.core.deletion import decide_farewell
@@ -69,8 +70,9 @@ from voicefleet.model.fleet import Fleet
 from voicefleet.model.grace import agents_grace_seconds
 from voicefleet.model.observed import Child, Observed, Tier
 from voicefleet.model.outcome import Outcome
-from voicefleet.model.plan import CreateSecret, HoldFleet, Plan, ReleaseFleet
+from voicefleet.model.plan import NOTHING, CreateSecret, HoldFleet, Plan, ReleaseFleet
 from voicefleet.model.size import Sizing
+from voicefleet.remembering import remembered
 from voicefleet.render.children import render_static_children
 from voicefleet.render.labels import child_labels, tier_selector
 from voicefleet.render.making import revision_in
@@ -155,15 +157,14 @@ def plan_media(fleet: Fleet, observed: Observed, demand: Demand, now: datetime) 
     last_number = find_last_number(fleet.status, observed)
     decision = decide_media(servers, sizing.wanted, last_number=last_number, now=now)
     leaving = {step.key for step in decision.deletions}
+    staying = [server.child for server in servers.current if server.child.key not in leaving]
     kept = [
-        _keep(fleet, observed, settled[server.child.key])
-        for server in servers.current
-        if server.child.key not in leaving
+        _keep(fleet, observed, settled[child.key])
+        for child in staying
+        if not stands_as(settled[child.key], child)
     ]
-    files = {
-        server.revision: keep_media_config_map(fleet, settled[server.child.key])
-        for server in servers.current
-    }
+    keys = {server.revision: server.child.key for server in servers.current}
+    files = {each: keep_media_config_map(fleet, settled[key]) for each, key in keys.items()}
     if decision.create:
         files.setdefault(media_revision(fleet), render_media_config_map(fleet))
     created = [
@@ -309,6 +310,7 @@ def report_fleet(
 
 def join_plans(*plans: Plan) -> Plan:
     """Return one plan that does the given ones in their order."""
+    plans = tuple(plan for plan in plans if plan is not NOTHING)
     waits = [plan.wake_after for plan in plans if plan.wake_after is not None]
     memories = [plan.memory for plan in plans if plan.memory is not None]
     return Plan(
@@ -367,6 +369,8 @@ def _empty_evaluation(fleet: Fleet, observed: Observed) -> Plan:
 
 def _keep(fleet: Fleet, observed: Observed, manifest: Manifest) -> Plan:
     live = find_child(observed, key_of(manifest), fleet.uid)
+    if live is not None and stands_as(manifest, live):
+        return NOTHING
     return keep_child(manifest, live, was_complete=_was_complete(fleet))
 
 
@@ -378,6 +382,7 @@ def _keep_file(fleet: Fleet, observed: Observed, file: Manifest, servers: Server
     return keep_child(file, live, was_complete=was_there and _was_complete(fleet))
 
 
+@remembered(4)
 def _was_complete(fleet: Fleet) -> bool:
     """Say whether this very generation of the fleet stood complete at some time."""
     return any(
@@ -404,20 +409,24 @@ def _remember(observed: Observed, part: str, memory: Mapping[str, Any]) -> Plan:
     return Plan() if observed.memory.get(part) == memory else Plan(memory={part: memory})
 
 
+@remembered(4)
 def _view_rollout(fleet: Fleet, observed: Observed, now: datetime) -> Rollout:
     current = _settle_agents(fleet, observed)["metadata"]["name"]
     return view_rollout(observed, current=current, fleet_uid=fleet.uid, now=now)
 
 
+@remembered(4)
 def _view_servers(fleet: Fleet, observed: Observed, now: datetime) -> Servers:
     current = _settle_servers(fleet, observed).keys()
     return view_fleet_servers(observed, current=current, fleet_uid=fleet.uid, now=now)
 
 
+@remembered(4)
 def _settle_agents(fleet: Fleet, observed: Observed) -> Manifest:
     return settle_agents(fleet, find_replicasets(observed, Tier.AGENTS, fleet.uid))
 
 
+@remembered(4)
 def _settle_servers(fleet: Fleet, observed: Observed) -> dict[ObjectKey, Manifest]:
     """Return what each server that may stay should be, by its ReplicaSet's key."""
     settled = {

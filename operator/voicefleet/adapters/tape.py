@@ -112,6 +112,8 @@ def encode(value: Any) -> Any:
             field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)
         }
         return {TAG: type(value).__name__, "fields": parts}
+    if isinstance(value, manifests.ObjectKey):
+        return {TAG: "ObjectKey", "fields": value._asdict()}
     if isinstance(value, datetime):
         return {TAG: "datetime", "value": value.isoformat()}
     if isinstance(value, timedelta):

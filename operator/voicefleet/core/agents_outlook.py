@@ -18,6 +18,7 @@ from voicefleet.core.latency import Latency, view_latency
 from voicefleet.core.stock import safety_stock
 from voicefleet.core.surge import SurgeFloor, surge_floor
 from voicefleet.model.observed import Observed
+from voicefleet.remembering import remembered
 
 CALL_SECONDS = 180
 """Mean length of 57,578 recorded calls, rounded; used where workers do not tell beginnings."""
@@ -102,6 +103,7 @@ def look_ahead(spec: VoiceFleetSpec, observed: Observed, now: datetime) -> Outlo
     )
 
 
+@remembered(4)
 def count_demand(spec: VoiceFleetSpec, observed: Observed, now: datetime) -> Demand:
     """Count a fleet's sessions, by its own word for slots and for what is stale."""
     stale_after = timedelta(seconds=spec.scaling.stale_after_seconds)
@@ -110,6 +112,7 @@ def count_demand(spec: VoiceFleetSpec, observed: Observed, now: datetime) -> Dem
     )
 
 
+@remembered(4)
 def judge_latency(
     scaling: ScalingSpec, observed: Observed, demand: Demand, now: datetime
 ) -> Latency:

@@ -23,6 +23,7 @@ from voicefleet.core.stabilise import Pace, stabilise
 from voicefleet.core.wording import count_of
 from voicefleet.model.observed import Observed
 from voicefleet.model.size import Desire, Sizing
+from voicefleet.remembering import remembered
 
 SPARE_WORKERS = 1
 """Workers' worth of free slots while anybody calls: one worker may die without a rejected call."""
@@ -50,6 +51,7 @@ ROUNDING = 1e-9
 """24 / (8 * 0.9) * 7.2 is 24, whatever binary fractions say."""
 
 
+@remembered(4)
 def decide_agents_size(
     spec: VoiceFleetSpec, observed: Observed, current: int, now: datetime
 ) -> tuple[Sizing, dict[str, Any]]:

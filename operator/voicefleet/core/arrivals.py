@@ -50,21 +50,17 @@ class Arrivals:
         since = self.since
         if since is None or since > present:
             since = present - KNOWN_AT_FIRST_SECONDS // BIN_SECONDS
-        seen = {
-            self.first + place: count
-            for place, count in enumerate(self.counts)
-            if count and self.first + place <= present
-        }
+        oldest = present - BINS_MAX + 1
+        seen = self._between(oldest, present + 1)
         for number, count in _count_by_bin(starts, now).items():
-            if number >= since:
-                seen[min(number, present)] = max(count, seen.get(min(number, present), 0))
-        kept = {number: n for number, n in seen.items() if number > present - BINS_MAX}
-        if not kept:
+            if number >= max(since, oldest):
+                place = min(number, present) - oldest
+                seen[place] = max(count, seen[place])
+        known = [place for place, count in enumerate(seen) if count]
+        if not known:
             return Arrivals(since)
-        first, last = min(kept), max(kept)
-        return Arrivals(
-            since, first, tuple(kept.get(number, 0) for number in range(first, last + 1))
-        )
+        first, last = known[0], known[-1]
+        return Arrivals(since, oldest + first, tuple(seen[first : last + 1]))
 
     def rate_per_second(self, now: datetime) -> float:
         """Return how many sessions begin per second, over the last 10 minutes."""
@@ -103,12 +99,15 @@ class Arrivals:
         if self.since is None:
             return []
         present = int(now.timestamp()) // BIN_SECONDS
-        begin = max(self.since, present - BINS_MAX)
-        end = self.first + len(self.counts)
-        return [
-            self.counts[number - self.first] if self.first <= number < end else 0
-            for number in range(begin, present)
-        ]
+        return self._between(max(self.since, present - BINS_MAX), present)
+
+    def _between(self, begin: int, end: int) -> list[int]:
+        """Return the counts of these bins, the last one excluded; 0 where nobody began."""
+        first, last = max(begin, self.first), min(end, self.first + len(self.counts))
+        if first >= last:
+            return [0] * max(0, end - begin)
+        counts = self.counts[first - self.first : last - self.first]
+        return [*[0] * (first - begin), *counts, *[0] * (end - last)]
 
 
 def read_arrivals(stored: object) -> Arrivals:

@@ -18,6 +18,7 @@ from voicefleet.manifests import (
 from voicefleet.model.decision import Decision
 from voicefleet.model.observed import Child, Observed, Tier
 from voicefleet.model.plan import ApplyChild, CreateChild, DeleteChild, Plan, ScaleChild
+from voicefleet.remembering import remembered
 
 RELEVANT_KINDS = frozenset(
     {
@@ -36,6 +37,9 @@ decides about its own, and those of Deployments carry our labels too."""
 OUR_ANNOTATIONS = (FINGERPRINT_ANNOTATION, MADE_AS, MADE_FROM)
 """An apply that left one of them out would take it away."""
 
+COMPARISONS_KEPT = 1024
+"""Objects that are not compared again while nothing about them changes: thirty fleets."""
+
 
 def is_foreign(child: Child, fleet_uid: str) -> bool:
     """Say whether a child is controlled by another object.
@@ -43,10 +47,10 @@ def is_foreign(child: Child, fleet_uid: str) -> bool:
     That is, for example, an earlier fleet of the same name, of which the garbage collector
     has not removed everything yet.
     """
-    return any(
-        owner.get("controller") and owner.get("uid") != fleet_uid
-        for owner in child.manifest["metadata"].get("ownerReferences") or ()
-    )
+    for owner in child.manifest["metadata"].get("ownerReferences") or ():
+        if owner.get("controller") and owner.get("uid") != fleet_uid:
+            return True
+    return False
 
 
 def is_owned(child: Child, fleet_uid: str) -> bool:
@@ -72,6 +76,7 @@ def find_child(observed: Observed, key: ObjectKey, fleet_uid: str) -> Child | No
     return None if child is None or is_foreign(child, fleet_uid) else child
 
 
+@remembered(8)
 def find_replicasets(observed: Observed, tier: Tier, fleet_uid: str) -> tuple[Child, ...]:
     """Return a tier's ReplicaSets by name; one that is being deleted no longer counts."""
     found = (
@@ -91,6 +96,17 @@ def carried_fingerprint(manifest: Manifest) -> str:
     return annotations.get(FINGERPRINT_ANNOTATION, "")
 
 
+def stands_as(wanted: Manifest, live: Child) -> bool:
+    """Say whether nothing has to be done about an object: it is as it should be, or leaves."""
+    return live.is_deleting or _contains(live.manifest, wanted)
+
+
+@remembered(COMPARISONS_KEPT)
+def _contains(live: Manifest, wanted: Manifest) -> bool:
+    """Compare two manifests once; neither is ever written to."""
+    return is_contained(wanted, live)
+
+
 def keep_child(wanted: Manifest, live: Child | None, *, was_complete: bool) -> Plan:
     """Create an object, or bring it back to what it should be.
 
@@ -104,13 +120,13 @@ def keep_child(wanted: Manifest, live: Child | None, *, was_complete: bool) -> P
         was_complete: Whether an earlier cycle already brought this generation of the fleet
             about, so that whatever is missing now was taken away since.
     """
+    if live is not None and stands_as(wanted, live):
+        return Plan()
     key = key_of(wanted)
     if live is None:
         told = "somebody deleted it" if was_complete else "it does not exist yet"
         decisions = _restoration(wanted, told) if was_complete else ()
         return Plan((CreateChild(wanted, f"create {key}: {told}"),), decisions)
-    if live.is_deleting or is_contained(wanted, live.manifest):
-        return Plan()
     if carried_fingerprint(wanted) == carried_fingerprint(live.manifest):
         told = "somebody changed it"
         return Plan((ApplyChild(wanted, f"restore {key}: {told}"),), _restoration(wanted, told))
@@ -183,8 +199,8 @@ def find_leftovers(
     A media configuration stays for as long as a server of its revision stands.
     """
     steps = []
-    for child in sorted(children, key=lambda child: child.key):
-        if child.key in wanted or child.is_deleting or child.key.kind not in RELEVANT_KINDS:
+    for child in children:
+        if child.key.kind not in RELEVANT_KINDS or child.key in wanted or child.is_deleting:
             continue
         if not is_owned(child, fleet_uid):
             continue
@@ -192,4 +208,4 @@ def find_leftovers(
         if child.key.kind == "ConfigMap" and revision and revision in media_revisions:
             continue
         steps.append(DeleteChild(child.key, child.uid, f"delete {child.key}: no longer wanted"))
-    return tuple(steps)
+    return tuple(sorted(steps, key=lambda step: step.key))

@@ -34,6 +34,7 @@ from voicefleet.core.week_windows import (
 from voicefleet.core.wording import count_of
 from voicefleet.model.signal import EvaluationQueue
 from voicefleet.model.size import Desire, Sizing
+from voicefleet.remembering import remembered
 from voicefleet.units import format_duration
 
 IDLE_AFTER = timedelta(minutes=5)
@@ -45,6 +46,9 @@ LOOK_AGAIN = timedelta(minutes=1)
 
 PACE = Pace(dead_band_percent=0, fall_percent_per_minute=100)
 """Nobody hears an evaluator leave, so it may go at once when nothing asked for it for 120 s."""
+
+WINDOWS_KEPT = 64
+"""Windows whose words are not read again in each cycle."""
 
 Memory = Mapping[str, Any]
 
@@ -104,6 +108,7 @@ def look_ahead(spec: EvaluationSpec, now: datetime) -> Outlook:
     return Outlook(spec.max_replicas, 0.0 if spec.spot is SpotUse.NEVER else SPOT_LOSS, spans)
 
 
+@remembered(WINDOWS_KEPT)
 def _read_window(window: EvaluationWindow) -> WeekWindow:
     return WeekWindow(
         frozenset(day.number for day in window.days),

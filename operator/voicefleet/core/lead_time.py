@@ -45,10 +45,13 @@ class Starts:
     def note(self, pods: Iterable[Pod], tier: Tier = Tier.AGENTS) -> "Starts":
         """Return the same with the starts of a tier's pods that are Ready; each counts once."""
         known = {pod: (pod, created, seconds) for pod, created, seconds in self.entries}
+        oldest = min(entry[1] for entry in self.entries) if len(known) == STARTS_KEPT else 0
         for pod in pods:
             if pod.tier is not tier or pod.ready_at is None:
                 continue
             created = int(pod.created_at.timestamp())
+            if created < oldest:
+                continue  # Older than twenty others, it would only be dropped again.
             seconds = int(pod.ready_at.timestamp()) - created
             if 0 <= seconds <= START_SECONDS_MAX:
                 known.setdefault(_short(pod.uid), (_short(pod.uid), created, seconds))
@@ -93,11 +96,12 @@ def read_starts(stored: object) -> Starts:
 
 
 def _is_entry(entry: object) -> bool:
-    match entry:
-        case [str(), int(created), int(seconds)]:
-            return created >= 0 and 0 <= seconds <= START_SECONDS_MAX
-        case _:
-            return False
+    # A pattern would say the same; twenty of them in each cycle were felt.
+    if not isinstance(entry, list | tuple) or len(entry) != 3:  # noqa: PLR2004 - as we write it
+        return False
+    pod, created, seconds = entry
+    is_typed = isinstance(pod, str) and isinstance(created, int) and isinstance(seconds, int)
+    return is_typed and created >= 0 and 0 <= seconds <= START_SECONDS_MAX
 
 
 def _short(uid: str) -> str:

@@ -139,9 +139,12 @@ def _key_of(worker: Worker) -> ObjectKey:
 
 def _carries(worker: Worker, labels: dict[str, str], annotations: dict[str, str]) -> bool:
     pod = worker.pod
-    return all(pod.labels.get(name) == labels.get(name) for name in (BUSY,)) and all(
-        pod.annotations.get(name) == annotations.get(name)
-        for name in (SAFE_TO_EVICT, CORDONED, DELETION_COST)
+    carried = pod.annotations
+    return (
+        pod.labels.get(BUSY) == labels.get(BUSY)
+        and carried.get(SAFE_TO_EVICT) == annotations.get(SAFE_TO_EVICT)
+        and carried.get(CORDONED) == annotations.get(CORDONED)
+        and carried.get(DELETION_COST) == annotations.get(DELETION_COST)
     )
 
 

@@ -182,7 +182,9 @@ def find_surplus(servers: Servers, wanted: int) -> tuple[Server, ...]:
     chosen = old[:serving_surplus] + [
         server for server in old[serving_surplus:idle_surplus] if not server.is_running
     ]
-    return (*order_surplus(servers.current)[: max(0, len(servers.current) - wanted)], *chosen)
+    too_many = len(servers.current) - wanted
+    newest = order_surplus(servers.current)[:too_many] if too_many > 0 else []
+    return (*newest, *chosen)
 
 
 def _split(servers: Servers, wanted: int) -> Targets:

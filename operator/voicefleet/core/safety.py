@@ -174,8 +174,10 @@ def _check_bounds(plan: Plan, fleet: Fleet, observed: Observed) -> None:
     """Compare the workers that take calls, before and after the plan, with the bounds.
 
     Workers beyond the bounds from before, after a lowered maximum for instance, are no fault
-    of the plan; taking them further out is.
+    of the plan; taking them further out is, and without a step it takes nothing anywhere.
     """
+    if not plan.steps:
+        return
     before = sum(
         _uncordoned(child.replicas, _alive(child, observed), _cordoned_before(observed))
         for child in _agents_sets(observed)

@@ -6,6 +6,7 @@ Called by `core/media`, `core/deletion` and `core/status`.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 
 from voicefleet.api.labels import REVISION, SERVER
 from voicefleet.core.children import template_label
@@ -29,11 +30,8 @@ class Server:
     reports: tuple[ServerReport | None, ...]
     """The newest reading of each of `pods`."""
     now: datetime
-
-    @property
-    def number(self) -> int:
-        """Its number, never used twice in a fleet."""
-        return number_of(self.child)
+    number: int
+    """Its number, never used twice in a fleet."""
 
     @property
     def revision(self) -> str:
@@ -108,17 +106,12 @@ def view_servers(
 ) -> tuple[Server, ...]:
     """Return one server for each given ReplicaSet, by number."""
     servers = []
+    owned: dict[str, list[Pod]] = {}
+    for pod in observed.pods:
+        if not pod.is_finished:
+            owned.setdefault(pod.owner_name, []).append(pod)
     for child in children:
-        pods = tuple(
-            sorted(
-                (
-                    pod
-                    for pod in observed.pods
-                    if pod.owner_name == child.key.name and not pod.is_finished
-                ),
-                key=lambda pod: pod.name,
-            )
-        )
+        pods = tuple(sorted(owned.get(child.key.name, ()), key=attrgetter("name")))
         reports = tuple(observed.report_of_server(pod) for pod in pods)
-        servers.append(Server(child, pods, reports, now))
+        servers.append(Server(child, pods, reports, now, number_of(child)))
     return tuple(sorted(servers, key=lambda server: (server.number, server.child.key)))

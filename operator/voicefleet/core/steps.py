@@ -43,6 +43,8 @@ class Steps:
         past = [change for change in self.changes if change[0] <= at]
         undone = [change[1] for change in self.changes if change[0] > at]
         if undone:
+            if past and past[-1][0] == at:
+                undone.append(past.pop()[1])
             past.append((at, max(undone)))
         if past and at - past[-1][0] < GRAIN_SECONDS:
             began, known = past.pop()
@@ -64,11 +66,14 @@ class Steps:
         """Return the average over a time; None where its beginning is not remembered."""
         if not self.changes or self.changes[0][0] > start or end <= start:
             return None
-        last = (end, self.changes[-1][1])
-        area = sum(
-            value * max(0, min(ends, end) - max(begins, start))
-            for (begins, value), (ends, _) in pairwise((*self.changes, last))
-        )
+        area = 0.0
+        until = end
+        for begins, value in reversed(self.changes):
+            if begins < until:
+                area += value * (until - max(begins, start))
+                until = begins
+            if begins <= start:
+                break
         return area / (end - start)
 
     def next_fall(self, now: int, *, window: int) -> int | None:
@@ -97,18 +102,27 @@ def read_steps(stored: object) -> Steps:
     if not isinstance(stored, list) or len(stored) > CHANGES_MAX:
         return Steps()
     changes: list[tuple[int, float]] = []
+    before = -1
     for entry in stored:
-        match entry:
-            case [began, stood]:
-                at, value = read_whole(began), read_number(stood)
-            case _:
-                return Steps()
-        if at is None or value is None or max(at, value) > NUMBER_MAX:
+        change = _read_change(entry)
+        if change is None or change[0] <= before:
             return Steps()
-        if changes and at <= changes[-1][0]:
-            return Steps()
-        changes.append((at, value))
+        changes.append(change)
+        before = change[0]
     return Steps(tuple(changes))
+
+
+def _read_change(entry: object) -> tuple[int, float] | None:
+    """Return one change, or None where it is none; nearly always two whole numbers."""
+    if not isinstance(entry, list | tuple) or len(entry) != 2:  # noqa: PLR2004 - a pair
+        return None
+    began, stood = entry
+    if type(began) is type(stood) is int and 0 <= began <= NUMBER_MAX and 0 <= stood <= NUMBER_MAX:
+        return began, stood
+    at, value = read_whole(began), read_number(stood)
+    if at is None or value is None or at > NUMBER_MAX or value > NUMBER_MAX:
+        return None
+    return at, value
 
 
 def _forget(changes: list[tuple[int, float]], before: int) -> tuple[tuple[int, float], ...]:

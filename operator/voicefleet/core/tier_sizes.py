@@ -28,6 +28,7 @@ from voicefleet.model.fleet import Fleet
 from voicefleet.model.observed import Child, Observed, Tier
 from voicefleet.model.signal import PoolSignals, Stage
 from voicefleet.model.size import Sizing
+from voicefleet.remembering import remembered
 
 STAGES = {
     SpeechStage.STT: Stage.STT,
@@ -39,6 +40,7 @@ STAGES = {
 Memory = Mapping[str, Any]
 
 
+@remembered(4)
 def size_media(
     fleet: Fleet, observed: Observed, servers: Servers, *, demand: Demand, now: datetime
 ) -> tuple[Sizing, Memory]:
@@ -60,6 +62,7 @@ def size_media(
     return _carry_out(fleet, sizing, bound_media(fleet.spec.media).clamp(current)), part
 
 
+@remembered(16)
 def size_speech(
     fleet: Fleet,
     observed: Observed,
@@ -96,6 +99,7 @@ def size_speech(
     return _carry_out(fleet, sizing, bound_speech(pool).clamp(current)), part
 
 
+@remembered(4)
 def size_evaluation(
     fleet: Fleet, spec: EvaluationSpec, observed: Observed, live: Child | None, *, now: datetime
 ) -> tuple[Sizing, Memory]:
@@ -129,4 +133,5 @@ def _recall(observed: Observed, tier: Tier) -> Memory:
 
 def _as_mapping(stored: object) -> Memory:
     """Return what was remembered; anybody may have edited it into something else."""
-    return stored if isinstance(stored, Mapping) else {}
+    # Nearly always a plain dictionary; asking an abstract class takes ten times as long.
+    return stored if isinstance(stored, (dict, Mapping)) else {}

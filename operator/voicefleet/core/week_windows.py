@@ -8,12 +8,16 @@ compare instants. Called by `core/evaluation_size`, and by whatever else comes b
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 
 DAY = timedelta(days=1)
 
 LONGEST = 2 * DAY
 """A window ends on the next day at the latest; where clocks are set back meanwhile, that is
 more than 24 hours, and never so much."""
+
+DAYS_KEPT = 1024
+"""Occurrences that are not looked up again in each cycle: zones are asked four times for each."""
 
 PRECISION = timedelta(seconds=1)
 """Changes of clocks happen at whole seconds."""
@@ -59,6 +63,7 @@ def find_spans(window: WeekWindow, after: datetime, before: datetime) -> tuple[S
     return tuple(span for span in spans if span.starts_at < before and span.ends_at > after)
 
 
+@lru_cache(maxsize=DAYS_KEPT)
 def span_on(window: WeekWindow, day: date) -> Span:
     """Return the occurrence that begins on one day.
 

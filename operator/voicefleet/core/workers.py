@@ -7,8 +7,9 @@ cannot hold a call, whatever anybody once reported. Called by `core/agents`, `co
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 
 from voicefleet.api.labels import CORDONED, DELETION_COST
 from voicefleet.model.observed import Child, Observed, Pod, Tier, WorkerReport
@@ -23,6 +24,15 @@ class Worker:
     """Its newest report, however old."""
     sessions: int | None
     """Running and reserved sessions; None while nobody knows."""
+    is_cordoned: bool = field(init=False)
+    """Whether it takes no new sessions: by its own word, else by our note on the pod. Asked a
+    dozen times in a cycle, so it is said once."""
+
+    def __post_init__(self) -> None:
+        """Read who says that it is cordoned."""
+        has_word = self.report is not None and self.pod.is_running
+        told = self.report.is_cordoned if self.report is not None else False
+        object.__setattr__(self, "is_cordoned", told if has_word else self.is_marked)
 
     @property
     def is_idle(self) -> bool:
@@ -33,13 +43,6 @@ class Worker:
     def is_marked(self) -> bool:
         """Whether we have noted on the pod that it should be cordoned."""
         return self.pod.annotations.get(CORDONED) == "true"
-
-    @property
-    def is_cordoned(self) -> bool:
-        """Whether it takes no new sessions: by its own word, else by our note on the pod."""
-        if self.report is None or not self.pod.is_running:
-            return self.is_marked
-        return self.report.is_cordoned
 
     @property
     def is_serving(self) -> bool:
@@ -120,11 +123,13 @@ class WorkerSet:
 
 def view_workers(observed: Observed, now: datetime) -> tuple[Worker, ...]:
     """Return every agents pod that still counts, by name."""
-    return tuple(
-        view_worker(pod, observed, now)
-        for pod in sorted(observed.pods, key=lambda pod: pod.name)
+    counted = [
+        pod
+        for pod in observed.pods
         if pod.tier is Tier.AGENTS and not pod.is_deleting and not pod.is_finished
-    )
+    ]
+    counted.sort(key=attrgetter("name"))
+    return tuple(view_worker(pod, observed, now) for pod in counted)
 
 
 def view_worker_sets(

@@ -149,3 +149,7 @@ class Plan:
     """What was wanted and not done, by subject, with the reason; shown, not applied."""
     memory: Mapping[str, Any] | None = None
     """What the next plan must know, as JSON of bounded size; None where nothing changed."""
+
+
+NOTHING = Plan()
+"""What has to be done about nearly every child in nearly every cycle."""

@@ -8,6 +8,7 @@ from voicefleet.api.media import RedisMode
 from voicefleet.manifests import Manifest
 from voicefleet.model.fleet import Fleet
 from voicefleet.model.observed import Child
+from voicefleet.remembering import remembered
 from voicefleet.render.agents_disruption_budget import render_agents_disruption_budget
 from voicefleet.render.agents_network_policy import render_agents_network_policy
 from voicefleet.render.agents_service_account import render_agents_service_account
@@ -15,6 +16,7 @@ from voicefleet.render.evaluation_network_policy import render_evaluation_networ
 from voicefleet.render.making import file_of
 from voicefleet.render.media_network_policy import render_media_network_policy
 from voicefleet.render.media_service import render_media_service
+from voicefleet.render.once import FLEETS_KEPT
 from voicefleet.render.redis_config_map import render_redis_config_map
 from voicefleet.render.redis_network_policy import render_redis_network_policy
 from voicefleet.render.redis_service import render_redis_service
@@ -23,6 +25,7 @@ from voicefleet.render.speech_service import render_speech_service
 from voicefleet.render.standing import settle_redis
 
 
+@remembered(FLEETS_KEPT)
 def render_static_children(fleet: Fleet, redis: Child | None = None) -> tuple[Manifest, ...]:
     """Return every unscaled child, in the order in which they are best created.
 

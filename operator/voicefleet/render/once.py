@@ -14,6 +14,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from voicefleet.api.voicefleet import VoiceFleetSpec
 from voicefleet.model.fleet import Fleet
+from voicefleet.remembering import remembered
 from voicefleet.settings import Platform
 
 FLEETS_KEPT = 64
@@ -61,6 +62,7 @@ def rendered_once(
     return render_or_recall
 
 
+@remembered(FLEETS_KEPT)
 def _recall(fleet: Fleet) -> _Kept:
     """Return what is kept of exactly this wish, empty where its author has changed it."""
     identity = (fleet.namespace, fleet.name, fleet.uid, fleet.secret_suffix, fleet.refresh)

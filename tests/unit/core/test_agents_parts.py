@@ -125,6 +125,22 @@ class TestArrivals:
         assert arrivals.note([], later).counts == ()
 
 
+class TestSteps:
+    """A number over time, kept as its changes."""
+
+    def test_a_clock_set_back_to_a_change_leaves_one_entry_there(self):
+        """Two entries of one instant are no memory of ours, and all of it would be forgotten."""
+        load = Steps(((AT, 0.0), (AT + 15, 1.0)))
+
+        assert load.note(AT, 0, keep_seconds=300).changes == ((AT, 1.0),)
+
+    def test_only_the_time_asked_about_makes_a_mean(self):
+        """2 for 10 s, 8 for 20 s, then 5: over the last 20 s of 40, (8 * 10 + 5 * 10) / 20."""
+        load = Steps(((AT, 2.0), (AT + 10, 8.0), (AT + 30, 5.0)))
+
+        assert load.mean(AT + 20, AT + 40) == pytest.approx(6.5)
+
+
 class TestTrend:
     """Where the last five minutes lead to."""
 
