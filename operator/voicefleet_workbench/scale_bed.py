@@ -45,6 +45,10 @@ CHILDREN = {
 """Where each kind is counted. ReplicaSets come with the pods that are awaited afterwards."""
 PATIENCE_SECONDS = 3600.0
 """10,000 pods cost about 800 seconds of processor time, most of it the API server's."""
+GET_PAUSE_SECONDS = 0.02
+"""How finely a decision is timed. Asking without a pause took a core from what is measured."""
+LIST_PAUSE_SECONDS = 4.0
+"""All ReplicaSets of 200 fleets are 10 MB of answer."""
 QUIET_SECONDS = 35.0
 """The last session counts are written up to half a minute after the last pod has come."""
 QUIET_PATIENCE_SECONDS = 100.0
@@ -89,7 +93,7 @@ class Bed:
 
     def await_pods(self) -> None:
         """Return once every replica of every ReplicaSet is ready."""
-        self.until(self._all_ready, "pods", pause=2.0)
+        self.until(self._all_ready, "pods", pause=LIST_PAUSE_SECONDS)
         for item in self._list(REPLICASETS, f"{TIER}=agents"):
             name = item["metadata"]["labels"]["voicefleet.dev/fleet"]
             self.workers[name] = item["metadata"]["name"], int(item["spec"]["replicas"])
@@ -116,7 +120,9 @@ class Bed:
         replicaset, wanted = self.workers[fleet_name(number)]
         path = f"{REPLICASETS}/{replicaset}"
         self.until(
-            lambda: self.api.get(path).json()["spec"]["replicas"] == wanted, replicaset, pause=0.004
+            lambda: self.api.get(path).json()["spec"]["replicas"] == wanted,
+            replicaset,
+            pause=GET_PAUSE_SECONDS,
         )
 
     def await_all_growth(self) -> None:
@@ -128,7 +134,7 @@ class Bed:
             told = {item["metadata"]["name"]: item["spec"]["replicas"] for item in items}
             return wanted.items() <= told.items()
 
-        self.until(is_told, "all fleets", pause=0.3)
+        self.until(is_told, "all fleets", pause=1.0)
 
     def until(self, is_so: Callable[[], bool], what: str, *, pause: float = 0.25) -> None:
         """Wait until something is so.

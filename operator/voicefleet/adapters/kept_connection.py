@@ -72,9 +72,11 @@ def _length_of(head: bytes) -> int:
 class KeptConnection:
     """Asks one peer, one question at a time, over one connection that is opened when needed."""
 
-    __slots__ = ("_ip", "_line", "_port")
+    __slots__ = ("_ip", "_line", "_port", "is_plain")
 
     def __init__(self, port: int) -> None:
+        self.is_plain = True
+        """Whether the peer can be read here; false once it has answered in another way."""
         self._port = port
         self._ip = ""
         self._line: _Line | None = None
@@ -107,7 +109,8 @@ class KeptConnection:
                         self.close()
                 line = await self._connect(ip)
                 return await line.ask(question, limit)
-        except BaseException:
+        except BaseException as error:
+            self.is_plain = not isinstance(error, UnplainAnswerError)
             # Whatever this was, a late answer must never be taken for that to a later question.
             self.close()
             raise

@@ -19,7 +19,6 @@ from typing import Annotated, Literal, Self
 import aiohttp
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
-from yarl import URL
 
 from voicefleet.adapters.bodies import host_of, read_body
 from voicefleet.adapters.kept_connection import KeptConnection, UnplainAnswerError
@@ -114,8 +113,6 @@ class _Followed:
     pod: Pod
     task: asyncio.Task[None]
     report: WorkerReport | None = None
-    is_plain: bool = True
-    """Whether its answers can be read from the kept connection."""
 
 
 class HttpWorkers:
@@ -195,11 +192,15 @@ class HttpWorkers:
 
     async def read(self, pod: Pod) -> WorkerReport | None:
         """Ask a worker now, without waiting for a change; None where it does not answer."""
+        # A connection for this one question: its long poll may be waiting on the other one.
+        line = KeptConnection(self._port)
         try:
-            state = await self._ask(self._url(pod.ip, "state"), seconds=READ_SECONDS)
+            state = await self._ask(line, pod.ip, "state", seconds=READ_SECONDS)
         except UnavailableError as error:
             logger.debug("%s", error)
             return None
+        finally:
+            line.close()
         return self._note(pod.uid, state)
 
     async def cordon(self, pod_ip: str, token: str) -> None:
@@ -211,7 +212,7 @@ class HttpWorkers:
         await self._order("uncordon", pod_ip, token)
 
     async def _order(self, order: str, ip: str, token: str) -> None:
-        url = self._url(ip, order)
+        url = f"http://{host_of(ip)}:{self._port}/voicefleet/{order}"
         try:
             async with self._session.post(
                 url,
@@ -223,10 +224,29 @@ class HttpWorkers:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _unanswered(url, error) from error
 
-    def _url(self, ip: str, path: str) -> URL:
-        return URL(f"http://{host_of(ip)}:{self._port}/voicefleet/{path}")
+    async def _ask(
+        self, line: KeptConnection, ip: str, path: str, *, seconds: float
+    ) -> WorkerState:
+        """Ask over a kept connection; with the general client whoever cannot be read there."""
+        url = f"http://{host_of(ip)}:{self._port}/voicefleet/{path}"
+        if line.is_plain:
+            try:
+                body = await line.get(
+                    ip, f"/voicefleet/{path}", seconds=seconds, limit=BODY_BYTES_MAX
+                )
+                return _parse_state(url, body)
+            except UnplainAnswerError as error:
+                logger.debug("%s is read by the general client: %s", url, error)
+            except (TimeoutError, OSError) as error:
+                raise _unanswered(url, error) from error
+        try:
+            return await self._ask_generally(url, seconds=seconds)
+        except UnavailableError:
+            # A worker that failed once may be a plain one in a bad moment.
+            line.is_plain = True
+            raise
 
-    async def _ask(self, url: URL, *, seconds: float) -> WorkerState:
+    async def _ask_generally(self, url: str, *, seconds: float) -> WorkerState:
         try:
             async with self._session.get(
                 url, timeout=aiohttp.ClientTimeout(total=seconds), allow_redirects=False
@@ -235,30 +255,6 @@ class HttpWorkers:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise _unanswered(url, error) from error
         return _parse_state(url, body)
-
-    async def _poll(
-        self, line: KeptConnection, followed: _Followed, version: int | None
-    ) -> WorkerState:
-        """Ask for the next state; over the kept connection as long as that can read the worker."""
-        ip = followed.pod.ip
-        path = "state" if version is None else f"state?after={version}"
-        if followed.is_plain:
-            try:
-                body = await line.get(
-                    ip, f"/voicefleet/{path}", seconds=POLL_SECONDS, limit=BODY_BYTES_MAX
-                )
-                return _parse_state(f"{ip}: {path}", body)
-            except UnplainAnswerError as error:
-                followed.is_plain = False
-                logger.debug("%s is polled by the general client: %s", followed.pod.name, error)
-            except (TimeoutError, OSError) as error:
-                raise _unanswered(self._url(ip, path), error) from error
-        try:
-            return await self._ask(self._url(ip, path), seconds=POLL_SECONDS)
-        except UnavailableError:
-            # A worker that failed once may be a plain one in a bad moment.
-            followed.is_plain = True
-            raise
 
     async def _poll_forever(self, fleet: ObjectKey, uid: str) -> None:
         line = KeptConnection(self._port)
@@ -273,7 +269,9 @@ class HttpWorkers:
         while True:
             asked_at = self._clock.monotonic()
             try:
-                state = await self._poll(line, self._followed[uid], version)
+                path = "state" if version is None else f"state?after={version}"
+                ip = self._followed[uid].pod.ip
+                state = await self._ask(line, ip, path, seconds=POLL_SECONDS)
             except UnavailableError as error:
                 failures += 1
                 version = None
@@ -354,18 +352,18 @@ def _says_the_same(before: WorkerReport | None, after: WorkerReport, pod: Pod) -
     return replace(before, observed_at=after.observed_at) == after
 
 
-def _parse_state(asked: URL | str, body: bytes) -> WorkerState:
+def _parse_state(url: str, body: bytes) -> WorkerState:
     try:
         return WorkerState.model_validate_json(body)
     except ValidationError as error:
         first = error.errors(include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"]) or "body"
         raise UnavailableError(
-            f"{asked}: {field}: {first['msg']}; this operator reads schema version 1"
+            f"{url}: {field}: {first['msg']}; this operator reads schema version 1"
         ) from error
 
 
-def _unanswered(url: URL, error: Exception) -> UnavailableError:
+def _unanswered(url: str, error: Exception) -> UnavailableError:
     return UnavailableError(f"{url}: no answer: {type(error).__name__}: {error}".rstrip(": "))
 
 
