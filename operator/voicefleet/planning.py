@@ -72,7 +72,7 @@ from voicefleet.model.observed import Child, Observed, Tier
 from voicefleet.model.outcome import Outcome
 from voicefleet.model.plan import NOTHING, CreateSecret, HoldFleet, Plan, ReleaseFleet
 from voicefleet.model.size import Sizing
-from voicefleet.remembering import remembered
+from voicefleet.recall import remembered
 from voicefleet.render.children import render_static_children
 from voicefleet.render.labels import child_labels, tier_selector
 from voicefleet.render.making import revision_in

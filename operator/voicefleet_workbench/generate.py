@@ -19,7 +19,8 @@ MAP_ENDS = "<!-- End of the module map. -->\n"
 
 LAYERS = (
     "__main__.py", "cli", "handlers", "sim", "shell", "adapters", "ports.py", "planning.py",
-    "core", "render", "model", "api", "settings.py", "manifests.py", "errors.py", "units.py",
+    "core", "render", "model", "api", "settings.py", "manifests.py", "errors.py",
+    "recall.py", "units.py",
 )  # fmt: skip
 """The order of the map: who may import whom, top first, as in the import contracts."""
 

@@ -18,7 +18,7 @@ from voicefleet.core.latency import Latency, view_latency
 from voicefleet.core.stock import safety_stock
 from voicefleet.core.surge import SurgeFloor, surge_floor
 from voicefleet.model.observed import Observed
-from voicefleet.remembering import remembered
+from voicefleet.recall import remembered
 
 CALL_SECONDS = 180
 """Mean length of 57,578 recorded calls, rounded; used where workers do not tell beginnings."""

@@ -23,7 +23,7 @@ from voicefleet.core.stabilise import Pace, stabilise
 from voicefleet.core.wording import count_of
 from voicefleet.model.observed import Observed
 from voicefleet.model.size import Desire, Sizing
-from voicefleet.remembering import remembered
+from voicefleet.recall import remembered
 
 SPARE_WORKERS = 1
 """Workers' worth of free slots while anybody calls: one worker may die without a rejected call."""

@@ -18,7 +18,7 @@ from voicefleet.manifests import (
 from voicefleet.model.decision import Decision
 from voicefleet.model.observed import Child, Observed, Tier
 from voicefleet.model.plan import ApplyChild, CreateChild, DeleteChild, Plan, ScaleChild
-from voicefleet.remembering import remembered
+from voicefleet.recall import remembered
 
 RELEVANT_KINDS = frozenset(
     {

@@ -34,7 +34,7 @@ from voicefleet.core.week_windows import (
 from voicefleet.core.wording import count_of
 from voicefleet.model.signal import EvaluationQueue
 from voicefleet.model.size import Desire, Sizing
-from voicefleet.remembering import remembered
+from voicefleet.recall import remembered
 from voicefleet.units import format_duration
 
 IDLE_AFTER = timedelta(minutes=5)

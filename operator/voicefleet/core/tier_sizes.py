@@ -28,7 +28,7 @@ from voicefleet.model.fleet import Fleet
 from voicefleet.model.observed import Child, Observed, Tier
 from voicefleet.model.signal import PoolSignals, Stage
 from voicefleet.model.size import Sizing
-from voicefleet.remembering import remembered
+from voicefleet.recall import remembered
 
 STAGES = {
     SpeechStage.STT: Stage.STT,

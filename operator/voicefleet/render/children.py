@@ -8,7 +8,7 @@ from voicefleet.api.media import RedisMode
 from voicefleet.manifests import Manifest
 from voicefleet.model.fleet import Fleet
 from voicefleet.model.observed import Child
-from voicefleet.remembering import remembered
+from voicefleet.recall import remembered
 from voicefleet.render.agents_disruption_budget import render_agents_disruption_budget
 from voicefleet.render.agents_network_policy import render_agents_network_policy
 from voicefleet.render.agents_service_account import render_agents_service_account

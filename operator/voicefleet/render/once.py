@@ -14,7 +14,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from voicefleet.api.voicefleet import VoiceFleetSpec
 from voicefleet.model.fleet import Fleet
-from voicefleet.remembering import remembered
+from voicefleet.recall import remembered
 from voicefleet.settings import Platform
 
 FLEETS_KEPT = 64

@@ -1,6 +1,6 @@
 """Answers about the same objects are given once, and only about the same objects."""
 
-from voicefleet.remembering import remembered
+from voicefleet.recall import remembered
 
 
 def a_counted_sum(answers: int):
