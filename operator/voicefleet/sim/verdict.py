@@ -74,7 +74,8 @@ def _tell_price_of_equal(ours: PolicyRun, peers: Sequence[PolicyRun]) -> tuple[s
         return ("no setting of any peer serves as well",)
     cheapest = min(equals, key=lambda run: run.score.worker_hours)
     more = 100.0 * (cheapest.score.worker_hours / ours.score.worker_hours - 1)
-    return (f"the cheapest peer that serves as well, {_name(cheapest)}, takes {more:+.0f} % hours",)
+    told = f"{abs(more):.0f} % {'more' if more > 0 else 'fewer'} hours"
+    return (f"the cheapest peer that serves as well, {_name(cheapest)}, takes {told}",)
 
 
 def _name(run: PolicyRun) -> str:

@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
+from itertools import pairwise
 
 import pytest
 
@@ -217,3 +218,30 @@ def test_crowded_flags_say_how_many_they_stand_for():
 
     assert [flag.number for flag in kept] == [1, 4]
     assert kept[0].text == "up (and 2 more)"
+
+
+def test_flags_with_long_numbers_get_the_room_they_need():
+    """A week has thousands of decisions, and 1204 on top of 1209 can be read by nobody."""
+    frame = Frame(seconds=24 * HOUR, top=100, starts_at=MONDAY)
+    flags = [Flag(1000 + number, 600.0 * number, "up") for number in range(100)]
+
+    kept = thin_flags(frame, flags)
+
+    edges = [(frame.x(flag.at_seconds) - flag.width / 2, flag.width) for flag in kept]
+    assert all(left + width <= after for (left, width), (after, _) in pairwise(edges[1:]))
+    assert len(kept) == 20, "each fifth: they are 6.2 pixels apart and 28 wide"
+
+
+def test_every_link_of_a_long_history_leads_to_a_row():
+    """The table ends after 500 rows, so later flags tell what they are without a link."""
+    run = a_simulation().ours
+    decisions = tuple(
+        Decided(60.0 * number, "agents", 4, 5, "DemandRose", "more") for number in range(1440)
+    )
+    simulation = a_simulation(runs=(replace(run, decisions=decisions),), seconds=86400.0)
+
+    page = render_report(simulation)
+    outline = read(page)
+
+    assert {link.removeprefix("#") for link in outline.links} <= set(outline.identifiers)
+    assert page.count('class="flag"') > len(outline.links)

@@ -4,14 +4,16 @@ Colours are classes, so that the page's light and dark style decide about them.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Final
 
 from voicefleet.sim.report.axes import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Frame
 
-FLAG_GAP: Final = 14
-"""Flags closer than this many pixels would cover each other; the first one stands for them."""
+FLAG_HEIGHT: Final = 14
+FLAG_EDGE: Final = 8
+DIGIT_WIDTH: Final = 5
+"""A flag is as wide as its number; flags stand above the chart, where no line runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,13 @@ class Flag:
     number: int
     at_seconds: float
     text: str
+    is_linked: bool = True
+    """Whether the table has that row."""
+
+    @property
+    def width(self) -> int:
+        """Pixels that it takes."""
+        return FLAG_EDGE + DIGIT_WIDTH * len(str(self.number))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +100,12 @@ def thin_flags(frame: Frame, flags: Sequence[Flag]) -> list[Flag]:
     kept: list[Flag] = []
     hidden: dict[int, int] = {}
     for flag in flags:
-        if kept and frame.x(flag.at_seconds) - frame.x(kept[-1].at_seconds) < FLAG_GAP:
+        if kept and _flag_left(frame, flag) <= _flag_left(frame, kept[-1]) + kept[-1].width:
             hidden[kept[-1].number] = hidden.get(kept[-1].number, 0) + 1
         else:
             kept.append(flag)
     return [
-        Flag(flag.number, flag.at_seconds, f"{flag.text} (and {hidden[flag.number]} more)")
+        replace(flag, text=f"{flag.text} (and {hidden[flag.number]} more)")
         if flag.number in hidden
         else flag
         for flag in kept
@@ -147,13 +156,20 @@ def _limit(frame: Frame, limit: Limit) -> str:
 
 
 def _flag(frame: Frame, flag: Flag) -> str:
-    x = frame.x(flag.at_seconds)
-    bottom = frame.height - BOTTOM
-    return (
-        f'<a href="#decision-{flag.number}"><g class="flag"><title>{escape(flag.text)}</title>'
-        f'<line x1="{x}" x2="{x}" y1="{TOP + 8}" y2="{bottom}"/><circle cx="{x}" cy="{TOP}" r="7"/>'
-        f'<text x="{x}" y="{TOP + 3}" text-anchor="middle">{flag.number}</text></g></a>'
+    x, left = frame.x(flag.at_seconds), _flag_left(frame, flag)
+    drawn = (
+        f'<g class="flag"><title>{escape(flag.text)}</title>'
+        f'<line x1="{x}" x2="{x}" y1="{TOP}" y2="{frame.height - BOTTOM}"/>'
+        f'<rect x="{left}" y="{TOP - FLAG_HEIGHT}" width="{flag.width}" height="{FLAG_HEIGHT}" '
+        f'rx="{FLAG_HEIGHT // 2}"/><text x="{left + flag.width / 2}" y="{TOP - 4}" '
+        f'text-anchor="middle">{flag.number}</text></g>'
     )
+    return f'<a href="#decision-{flag.number}">{drawn}</a>' if flag.is_linked else drawn
+
+
+def _flag_left(frame: Frame, flag: Flag) -> float:
+    """Return a flag's left edge: it stands in the middle of its moment, and within the chart."""
+    return max(float(LEFT), frame.x(flag.at_seconds) - flag.width / 2)
 
 
 def _shade(frame: Frame, shade: tuple[float, float, str]) -> str:

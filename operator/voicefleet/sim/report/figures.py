@@ -5,6 +5,7 @@ from itertools import groupby
 
 from voicefleet.sim.report.axes import Frame, round_up
 from voicefleet.sim.report.charts import Chart, Flag, Limit, Series, render_chart, render_stack
+from voicefleet.sim.report.tables import DECISIONS_MAX
 from voicefleet.sim.result import Decided, Moment, PolicyRun, Simulation
 
 ALARM_MILLISECONDS = 800
@@ -35,7 +36,12 @@ def render_figures(simulation: Simulation) -> str:
 def flags_of(decisions: Sequence[Decided]) -> tuple[Flag, ...]:
     """Return one numbered flag per decision about the workers, in the order of the table."""
     return tuple(
-        Flag(number, decided.at_seconds, f"{decided.reason}: {decided.because}")
+        Flag(
+            number,
+            decided.at_seconds,
+            f"{decided.reason}: {decided.because}",
+            is_linked=number <= DECISIONS_MAX,
+        )
         for number, decided in enumerate(decisions, start=1)
         if decided.tier == "agents"
     )

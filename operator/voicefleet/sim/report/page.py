@@ -44,7 +44,7 @@ def _numbers(simulation: Simulation) -> str:
         (f"{score.bad_percent:.3f} %", "served badly"),
         (f"{score.cut:,}", "calls cut by scaling"),
         (f"{score.worker_hours:,.0f}", "worker-hours"),
-        (f"{score.ratio:.2f}", "times the ideal fleet's"),
+        (f"{score.ratio:.2f}", "times the ideal"),
         (f"{score.changes:,}", "changes of size"),
     )
     boxes = "".join(f"<div><b>{value}</b><span>{name}</span></div>" for value, name in numbers)

@@ -33,10 +33,11 @@ svg { width: 100%; height: auto; display: block; }
 .line { fill: none; stroke-width: 1.8; stroke-linejoin: round; }
 .dashed { stroke-dasharray: 5 4; } .fill { fill-opacity: .28; stroke-width: 1.2; }
 .limit { stroke: var(--c4); stroke-dasharray: 3 4; }
-.limit-name { fill: var(--c4); font-size: 11px; }
+.limit-name { fill: var(--c4); font-size: 11px; paint-order: stroke; stroke: var(--paper);
+  stroke-width: 3px; stroke-linejoin: round; }
 .shade { fill: var(--shade); stroke: var(--c6); stroke-dasharray: 2 3; }
 .flag line { stroke: var(--flag); stroke-width: .6; stroke-dasharray: 2 3; }
-.flag circle { fill: var(--flag); } .flag text { fill: var(--paper); font-size: 8px; }
+.flag rect { fill: var(--flag); } .flag text { fill: var(--paper); font-size: 8px; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-size: 13px; }
 th { text-align: left; color: var(--faint); font-weight: 500; white-space: nowrap; }
 th, td { padding: 4px 10px 4px 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
