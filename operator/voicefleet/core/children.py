@@ -76,12 +76,18 @@ def find_child(observed: Observed, key: ObjectKey, fleet_uid: str) -> Child | No
     return None if child is None or is_foreign(child, fleet_uid) else child
 
 
-@remembered(8)
 def find_replicasets(observed: Observed, tier: Tier, fleet_uid: str) -> tuple[Child, ...]:
     """Return a tier's ReplicaSets by name; one that is being deleted no longer counts."""
+    return _find_replicasets(observed.children, tier, fleet_uid)
+
+
+@remembered(8)
+def _find_replicasets(
+    children: Mapping[ObjectKey, Child], tier: Tier, fleet_uid: str
+) -> tuple[Child, ...]:
     found = (
         child
-        for key, child in observed.children.items()
+        for key, child in children.items()
         if key.kind == "ReplicaSet"
         and template_label(child, TIER) == tier
         and not child.is_deleting

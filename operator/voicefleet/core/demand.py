@@ -76,6 +76,7 @@ def view_demand(observed: Observed, now: datetime, *, slots: int, stale_after: t
     began: list[datetime] = []
     tells_beginnings = False
     earliest = now - BEGAN_AGE_MAX
+    oldest, newest = now - stale_after, now + FUTURE_TOLERANCE
     for pod in _callable_pods(observed.pods):
         report = observed.report_of_worker(pod)
         told = _sessions_of(report)
@@ -84,7 +85,7 @@ def view_demand(observed: Observed, now: datetime, *, slots: int, stale_after: t
             began += [start for start in report.session_starts if start >= earliest]
         is_serving = pod.is_ready and not (report is not None and report.is_cordoned)
         serving += is_serving
-        if told is not None and report is not None and _is_current(report, now, stale_after):
+        if told is not None and report is not None and oldest <= report.observed_at <= newest:
             heard += 1
             sessions += told
             at_most += told
@@ -136,7 +137,3 @@ def _sessions_of(report: WorkerReport | None) -> int | None:
         return None
     is_possible = active >= 0 and reserved >= 0 and active + reserved <= SESSIONS_MAX
     return active + reserved if is_possible else None
-
-
-def _is_current(report: WorkerReport, now: datetime, stale_after: timedelta) -> bool:
-    return -FUTURE_TOLERANCE <= now - report.observed_at <= stale_after

@@ -5,7 +5,7 @@ until its own counter has shown no room for a while; then its ReplicaSet is dele
 pod with it. Called by `planning`.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -17,8 +17,9 @@ from voicefleet.core.servers import Server, number_of, view_servers
 from voicefleet.core.sizes import Targets, split_rollout
 from voicefleet.manifests import ObjectKey
 from voicefleet.model.decision import Decision
-from voicefleet.model.observed import Observed, Tier
+from voicefleet.model.observed import Child, Observed, Tier
 from voicefleet.model.plan import DeleteChild, ScaleChild
+from voicefleet.recall import remembered
 from voicefleet.units import format_duration
 
 
@@ -73,22 +74,26 @@ def find_last_number(
     """
     names = [key.name.rpartition("-") for key in created if key.kind == "ReplicaSet"]
     made = [int(end) for start, _, end in names if start.endswith("-media") and end.isdecimal()]
-    numbers = [
-        number_of(child)
-        for child in observed.children.values()
-        if child.key.kind == "ReplicaSet" and template_label(child, TIER) == Tier.MEDIA
-    ]
+    numbers = (number_of(child) for child in _find_servers(observed.children))
     return max([status.media.last_server, *numbers, *made])
 
 
 def find_media_revisions(observed: Observed) -> frozenset[str]:
     """Return the revisions that any server still uses, even one on its way out."""
     return frozenset(
-        template_label(child, REVISION)
-        for child in observed.children.values()
-        if child.key.kind == "ReplicaSet" and template_label(child, TIER) == Tier.MEDIA
+        template_label(child, REVISION) for child in _find_servers(observed.children)
     ) | frozenset(
         pod.revision for pod in observed.pods if pod.tier is Tier.MEDIA and not pod.is_finished
+    )
+
+
+@remembered(4)
+def _find_servers(children: Mapping[ObjectKey, Child]) -> tuple[Child, ...]:
+    """Return every media server's ReplicaSet, whoever owns it."""
+    return tuple(
+        child
+        for child in children.values()
+        if child.key.kind == "ReplicaSet" and template_label(child, TIER) == Tier.MEDIA
     )
 
 

@@ -11,15 +11,17 @@ from voicefleet.api.voicefleet import SpeechSpec
 from voicefleet.manifests import Manifest
 from voicefleet.model.fleet import Fleet
 from voicefleet.model.observed import Child, Tier
+from voicefleet.recall import remembered
 from voicefleet.render.agents_replicaset import render_agents_replicaset
 from voicefleet.render.evaluation_deployment import render_evaluation_deployment
 from voicefleet.render.making import carries, remake, revision_in
 from voicefleet.render.media_replicaset import render_media_replicaset
-from voicefleet.render.once import rendered_once
+from voicefleet.render.once import FLEETS_KEPT, rendered_once
 from voicefleet.render.redis_deployment import render_redis_deployment
 from voicefleet.render.speech_deployment import render_speech_deployment
 
 
+@remembered(FLEETS_KEPT)
 def settle_agents(fleet: Fleet, standing: Iterable[Child]) -> Manifest:
     """Return the ReplicaSet whose workers are to take calls; all others only drain.
 
@@ -38,6 +40,7 @@ def settle_agents(fleet: Fleet, standing: Iterable[Child]) -> Manifest:
     return fitting[-1]
 
 
+@remembered(FLEETS_KEPT)
 def settle_server(fleet: Fleet, server: int, live: Child) -> Manifest | None:
     """Return what a standing media server should be; None where it has to be replaced.
 

@@ -49,6 +49,13 @@ class SimulatedCluster:
         self.children: dict[ObjectKey, Child] = {}
         self.deployments: dict[ObjectKey, Deployment] = {}
         self._versions = 0
+        self._seen: Mapping[ObjectKey, Child] | None = None
+
+    def snapshot(self) -> Mapping[ObjectKey, Child]:
+        """Return the objects as they are now; the same mapping until one of them changes."""
+        if self._seen is None:
+            self._seen = dict(self.children)
+        return self._seen
 
     # What the operator does.
 
@@ -121,6 +128,7 @@ class SimulatedCluster:
 
     def _delete(self, key: ObjectKey) -> None:
         child = self.children.pop(key)
+        self._seen = None
         if key.name in self._world.servers.all:
             self._world.servers.remove(key.name)
         elif key.name in self._world.sets and child.key.kind == "ReplicaSet":
@@ -164,6 +172,7 @@ class SimulatedCluster:
 
     def _versioned(self, child: Child) -> Child:
         self._versions += 1
+        self._seen = None
         metadata = {**child.manifest["metadata"], "resourceVersion": str(self._versions)}
         return replace(child, manifest={**child.manifest, "metadata": metadata})
 

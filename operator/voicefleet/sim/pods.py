@@ -42,6 +42,8 @@ class Worker:
     is_gone: bool = False
     calls: dict[int, datetime] = field(default_factory=dict)
     """Start of each running call, by caller; the oldest first."""
+    told_starts: tuple[datetime, ...] | None = ()
+    """Starts of its calls as it last told them; None since they have changed."""
     slow_seconds: float = 0.0
     """How long it has been above the latency target, in all."""
     slow_since: float | None = None
@@ -49,6 +51,13 @@ class Worker:
     annotations: Mapping[str, str] = field(default_factory=dict)
     facts: int = 0
     """Counts up whenever something that a pod's manifest shows has changed."""
+
+    @property
+    def starts(self) -> tuple[datetime, ...]:
+        """When its running calls began, the oldest first."""
+        if self.told_starts is None:
+            self.told_starts = tuple(self.calls.values())
+        return self.told_starts
 
     @property
     def is_open(self) -> bool:

@@ -68,7 +68,7 @@ class Sight:
         pods += [self._see_server(server) for server in world.servers.all.values()]
         now = world.instant()
         return Observed(
-            children=dict(self.cluster.children),
+            children=self.cluster.snapshot(),
             pods=tuple(pods),
             workers=dict(self._reports),
             servers=dict(self._server_reports),
@@ -104,7 +104,7 @@ class Sight:
 
     def _report(self, worker: Worker, now: datetime) -> WorkerReport:
         instant = self.world.instant
-        starts = tuple(worker.calls.values())
+        starts = worker.starts
         since = worker.cordoned_since
         return WorkerReport(
             observed_at=now,

@@ -198,6 +198,7 @@ class World:
         self._count_time()
         self.ledger.note_served(now)
         worker.calls[caller] = self.instant()
+        worker.told_starts = None
         self.sessions += 1
         self._note_load(worker, before=len(worker.calls) - 1)
         self._on[caller] = (worker, worker.slow_until(now))
@@ -222,6 +223,7 @@ class World:
     def _leave(self, caller: int, worker: Worker) -> None:
         self._count_time()
         del worker.calls[caller]
+        worker.told_starts = None
         self.sessions -= 1
         self._note_load(worker, before=len(worker.calls) + 1)
         self.servers.leave(caller)
