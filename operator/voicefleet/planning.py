@@ -26,6 +26,7 @@ from voicefleet.core.agents import (
 from voicefleet.core.agents_outlook import count_demand, judge_latency
 from voicefleet.core.agents_size import as_advice, decide_agents_size
 from voicefleet.core.children import (
+    all_stand,
     find_child,
     find_leftovers,
     find_replicasets,
@@ -145,6 +146,8 @@ def plan_secrets(fleet: Fleet, observed: Observed) -> Plan:
 
 def plan_static_children(fleet: Fleet, observed: Observed, static: tuple[Manifest, ...]) -> Plan:
     """Keep what exists once: accounts, policies, files, Services, and Redis."""
+    if all_stand(static, observed.children, fleet.uid):
+        return NOTHING
     return join_plans(*(_keep(fleet, observed, manifest) for manifest in static))
 
 
@@ -157,12 +160,8 @@ def plan_media(fleet: Fleet, observed: Observed, demand: Demand, now: datetime) 
     last_number = find_last_number(fleet.status, observed)
     decision = decide_media(servers, sizing.wanted, last_number=last_number, now=now)
     leaving = {step.key for step in decision.deletions}
-    staying = [server.child for server in servers.current if server.child.key not in leaving]
-    kept = [
-        _keep(fleet, observed, settled[child.key])
-        for child in staying
-        if not stands_as(settled[child.key], child)
-    ]
+    staying = [server.child.key for server in servers.current if server.child.key not in leaving]
+    kept = [_keep(fleet, observed, settled[key]) for key in staying]
     keys = {server.revision: server.child.key for server in servers.current}
     files = {each: keep_media_config_map(fleet, settled[key]) for each, key in keys.items()}
     if decision.create:

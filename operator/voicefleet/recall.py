@@ -30,7 +30,9 @@ def remembered(
 
         @wraps(function)
         def recall(*arguments: Arguments.args, **named: Arguments.kwargs) -> Answer:
-            key = (*map(id, arguments), *named, *map(id, named.values()))
+            key: tuple[Any, ...] = tuple(map(id, arguments))
+            if named:
+                key = (*key, *named, *map(id, named.values()))
             known = kept.get(key)
             if known is not None:
                 return known[1]

@@ -6,6 +6,7 @@ it. Reads files, draws on the terminal with rich, and leaves everything else to 
 
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from voicefleet.adapters.garbage import relax_garbage_collector
 from voicefleet.api.parse import parse_surge_plan
 from voicefleet.cli.plan import SUFFIX_SHOWN, read_fleets
 from voicefleet.core.surge_windows import resolve_surges
@@ -44,6 +46,9 @@ WIDTH = 120
 
 WEEK = timedelta(days=7)
 
+PROCESSES = 2
+"""Peers run in so many processes, beside ours in this one."""
+
 
 @dataclass(frozen=True, slots=True)
 class SimulateOptions:
@@ -69,6 +74,7 @@ def simulate_fleet(options: SimulateOptions) -> int:
     Raises:
         SpecError: A file cannot be read, or says something impossible.
     """
+    relax_garbage_collector()
     scenario = read_scenario(options)
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     simulation = run_all(scenario, options.compare, console)
@@ -190,15 +196,30 @@ def run_all(scenario: Scenario, compare: str, console: Console) -> Simulation:
         TextColumn("{task.description:<28}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
         TimeRemainingColumn(), console=console, transient=True,
     )  # fmt: skip
-    with bar:
-        task = bar.add_task("VoiceFleet", total=1.0)
-        runs = [run_ours(scenario, lambda share: bar.update(task, completed=share))]
-        rest = bar.add_task("peers", total=float(len(peers))) if peers else None
-        for done, policy in enumerate(peers):
-            if rest is not None:
+    with ProcessPoolExecutor(PROCESSES, initializer=_take_over, initargs=(scenario,)) as pool:
+        # Before the bar, because it has a thread, and processes are best begun without one.
+        beside = [pool.submit(_run_beside, policy) for policy in peers]
+        with bar:
+            task = bar.add_task("VoiceFleet", total=1.0)
+            runs = [run_ours(scenario, lambda share: bar.update(task, completed=share))]
+            rest = bar.add_task("peers", total=float(len(peers)), visible=bool(peers))
+            for done, policy in enumerate(peers):
                 bar.update(rest, description=policy.name, completed=float(done))
-            runs.append(run_peer(scenario, policy))
+                runs.append(beside[done].result())
     return gather(scenario, runs)
+
+
+_TAKEN_OVER: list[Scenario] = []
+"""What the peers of a process beside ours are run on: handed over once, not with each of them."""
+
+
+def _take_over(scenario: Scenario) -> None:
+    relax_garbage_collector()
+    _TAKEN_OVER[:] = [scenario]
+
+
+def _run_beside(policy: Policy) -> PolicyRun:
+    return run_peer(_TAKEN_OVER[0], policy)
 
 
 def print_result(simulation: Simulation, console: Console) -> None:

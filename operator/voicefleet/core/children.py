@@ -107,6 +107,18 @@ def stands_as(wanted: Manifest, live: Child) -> bool:
     return live.is_deleting or _contains(live.manifest, wanted)
 
 
+@remembered(4)
+def all_stand(
+    wanted: tuple[Manifest, ...], children: Mapping[ObjectKey, Child], fleet_uid: str
+) -> bool:
+    """Say whether nothing has to be done about any of these objects."""
+    found = (children.get(key_of(manifest)) for manifest in wanted)
+    return all(
+        live is not None and not is_foreign(live, fleet_uid) and stands_as(manifest, live)
+        for manifest, live in zip(wanted, found, strict=True)
+    )
+
+
 @remembered(COMPARISONS_KEPT)
 def _contains(live: Manifest, wanted: Manifest) -> bool:
     """Compare two manifests once; neither is ever written to."""
