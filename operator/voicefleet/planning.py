@@ -208,7 +208,9 @@ def plan_agents(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
     rollout = _view_rollout(fleet, observed, now)
     current = current_agents_size(fleet.status, rollout)
     sizing, memory = decide_agents_size(fleet.spec, observed, current, now)
-    decision = decide_agents(rollout, sizing.wanted, now, doubt=sizing.doubt)
+    decision = decide_agents(
+        rollout, sizing.wanted, now, unknown=sizing.unknown, doubt=sizing.doubt
+    )
     return join_plans(
         _resize(Tier.AGENTS, current, sizing, bound_agents(fleet.spec.agents)),
         Plan(decisions=explain_advice(sizing, fleet.status.agents.sizing)),

@@ -27,10 +27,13 @@ EBB_AT = 30 * 60.0
 SETTLE_SECONDS = 60.0
 """A report is believed for so long after the last word."""
 
+DRAINING_AT = EBB_AT + 300.0
+"""When the ebb has cordoned workers that have yet to become empty."""
 
-def an_outage_of(*silent: Witness) -> Scenario:
+
+def an_outage_of(*silent: Witness, at: float = EBB_AT - SETTLE_SECONDS) -> Scenario:
     """Return a fleet whose demand leaves just while these say nothing."""
-    outage = Outage(EBB_AT - SETTLE_SECONDS, OUTAGE_SECONDS, silent)
+    outage = Outage(at, OUTAGE_SECONDS, silent)
     scenario = a_scenario(an_ebbing_trace(minutes=60))
     spec = scenario.fleet.spec
     scaling = spec.scaling.model_copy(update={"metrics_provider": "default"})
@@ -38,7 +41,7 @@ def an_outage_of(*silent: Witness) -> Scenario:
     return with_outage(replace(scenario, fleet=fleet), outage)
 
 
-@pytest.mark.parametrize(
+EVERY_OUTAGE = pytest.mark.parametrize(
     "silent",
     [
         pytest.param((Witness.PROMETHEUS,), id="Prometheus"),
@@ -46,6 +49,9 @@ def an_outage_of(*silent: Witness) -> Scenario:
         pytest.param((Witness.PROMETHEUS, Witness.WORKERS), id="both"),
     ],
 )
+
+
+@EVERY_OUTAGE
 def test_nobody_is_removed_while_somebody_is_silent(silent):
     """An outage of numbers at peak looks like nobody calling; it must not empty the fleet."""
     watched = run_watched(an_outage_of(*silent))
@@ -54,6 +60,17 @@ def test_nobody_is_removed_while_somebody_is_silent(silent):
     assert watched.removals(EBB_AT, end) == []
     assert watched.run.score.cut == 0
     assert watched.operator.unsafe == []
+
+
+@EVERY_OUTAGE
+def test_not_even_a_worker_that_was_leaving_goes_while_somebody_is_silent(silent):
+    """It was cordoned for a demand that was known then; what is wanted now, nobody can say."""
+    watched = run_watched(an_outage_of(*silent, at=DRAINING_AT))
+
+    silent_from, end = DRAINING_AT + SETTLE_SECONDS, DRAINING_AT + OUTAGE_SECONDS
+    assert watched.removals(DRAINING_AT - 120.0, DRAINING_AT) != []
+    assert watched.removals(silent_from, end) == []
+    assert watched.removals(end, end + 600.0) != []
 
 
 def test_without_prometheus_callers_are_served_as_before():

@@ -9,7 +9,6 @@ from typing import Any
 
 from support.builders import with_agents
 from support.fleets import a_minimal_fleet
-from voicefleet.api.reasons import Reason
 from voicefleet.model.observed import Tier
 from voicefleet.sim.conditions import Conditions, Outage
 from voicefleet.sim.operator_run import OperatorRun
@@ -53,17 +52,13 @@ class Watched:
     operator: OperatorRun
 
     def removals(self, start: float, end: float) -> list[str]:
-        """Return what was decided in that time that leads to fewer workers.
-
-        One that was cordoned before may still end: by its own word it holds no call.
-        """
+        """Return what was decided in that time that leads to fewer workers: cordons, removals."""
         return [
             decision.because
             for decision in self.run.decisions
             if start <= decision.at_seconds < end
             and decision.tier == Tier.AGENTS
             and decision.replicas_to < decision.replicas_from
-            and decision.reason != Reason.WORKER_DRAINED
         ]
 
     def wants(self, start: float, end: float) -> list[int]:

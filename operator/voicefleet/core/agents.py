@@ -5,7 +5,7 @@ count below is about *un-cordoned* workers; cordoned ones come on top until they
 Called by `planning`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -14,6 +14,7 @@ from voicefleet.api.status import VoiceFleetStatus
 from voicefleet.core.children import find_replicasets
 from voicefleet.core.removal import (
     POLL_LENGTH,
+    SIGNALS_LENGTH,
     explain_hold,
     explain_removal,
     find_priced,
@@ -102,7 +103,7 @@ def current_agents_size(status: VoiceFleetStatus, rollout: Rollout) -> int:
 
 
 def decide_agents(
-    rollout: Rollout, wanted: int, now: datetime, *, doubt: str = ""
+    rollout: Rollout, wanted: int, now: datetime, *, unknown: str = "", doubt: str = ""
 ) -> AgentsDecision:
     """Bring the un-cordoned workers of all revisions to the wanted count.
 
@@ -110,6 +111,9 @@ def decide_agents(
         rollout: The ReplicaSets and their workers, as observed.
         wanted: Un-cordoned workers the fleet should have; 0 drains it.
         now: The cycle's single clock reading.
+        unknown: Why nobody surplus may be removed now: a signal that the wanted count rests
+            on is not known. Workers of older revisions leave nevertheless, because it is not a
+            smaller count that sends them away. Empty where all is known.
         doubt: Why no worker may be removed now, although it says that it is empty: what the
             media servers tell contradicts the workers. Empty where nothing does.
 
@@ -129,7 +133,13 @@ def decide_agents(
     recall = new.recall + old.recall
     cordon = new.cordon + old.cordon
     scaling = [
-        _scale(workers, unmade=unmade, recall=recall, doubt=doubt, now=now)
+        _scale(
+            workers,
+            unmade=unmade,
+            recall=recall,
+            doubt=doubt or (unknown if workers is rollout.current else ""),
+            now=now,
+        )
         for workers, unmade in zip(rollout.sets, new.unmade + old.unmade, strict=True)
     ]
     if current:
@@ -146,8 +156,18 @@ def decide_agents(
             *filter(None, (each.removal for each in scaling)),
         ),
         notes={str(each.workers.child.key): each.hold for each in scaling if each.hold},
-        wake_after=POLL_LENGTH if doubt and leavers else rest_of_wait(leavers, now),
+        wake_after=_find_wake(leavers, now, unknown=unknown, doubt=doubt),
     )
+
+
+def _find_wake(
+    leavers: Sequence[Worker], now: datetime, *, unknown: str, doubt: str
+) -> timedelta | None:
+    """Return when to look at leaving workers again that nothing else may announce."""
+    if leavers and doubt:
+        return POLL_LENGTH
+    waits = [rest_of_wait(leavers, now), SIGNALS_LENGTH if leavers and unknown else None]
+    return min((wait for wait in waits if wait is not None), default=None)
 
 
 def _claim(workers: WorkerSet) -> ScaleChild | None:

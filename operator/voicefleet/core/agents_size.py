@@ -91,7 +91,14 @@ def decide_agents_size(
         faults=_find_faults(outlook),
         wake_after=_next_look(outlook, now),
     )
-    sizing = replace(sizing, figures=_collect_figures(outlook), doubt=_find_doubt(outlook))
+    unknown = next(_find_unknown(outlook), "") if sizing.wanted < bounds.high else ""
+    sizing = replace(
+        sizing,
+        figures=_collect_figures(outlook),
+        # Beyond the author's maximum no signal, known or not, could ask for anybody.
+        unknown=unknown,
+        doubt=_find_doubt(outlook),
+    )
     if is_advice:
         sizing = as_advice(sizing, bounds.clamp(current), because="scaling.mode is Recommend")
     elif sizing.wanted < current and sizing.reason is not Reason.ABOVE_MAXIMUM:
@@ -183,16 +190,21 @@ def _desires_of_outage(outlook: Outlook, now: datetime) -> Iterator[Desire]:
 
 def _find_holds(outlook: Outlook) -> Iterator[str]:
     """Yield what speaks against fewer workers: unknown signals, a plan, the second witness."""
+    yield from _find_unknown(outlook)
+    if outlook.surge.inhibits_scale_down:
+        yield f"{outlook.surge.because or 'an announced window'} and lets no worker go"
+    if doubt := _find_doubt(outlook):
+        yield doubt
+
+
+def _find_unknown(outlook: Outlook) -> Iterator[str]:
+    """Yield the signals that are not known now; a smaller count rests on all of them."""
     if not outlook.demand.is_known:
         yield outlook.demand.fault or "no worker has told its sessions yet"
     if outlook.latency.fault:
         yield f"answers' latency is not known ({outlook.latency.fault})"
-    if outlook.surge.inhibits_scale_down:
-        yield f"{outlook.surge.because or 'an announced window'} and lets no worker go"
     if outlook.rooms is None:
         yield "not every media server tells its rooms, the second witness of a removal"
-    elif doubt := _find_doubt(outlook):
-        yield doubt
 
 
 def _find_doubt(outlook: Outlook) -> str:

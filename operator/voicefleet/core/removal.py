@@ -23,6 +23,9 @@ LOOK_AGAIN = timedelta(seconds=1)
 POLL_LENGTH = timedelta(seconds=5)
 """A worker answers its long poll after this at the latest (docs/worker-endpoint.md)."""
 
+SIGNALS_LENGTH = timedelta(seconds=15)
+"""A metrics provider, or a silent server, is asked again after so long."""
+
 
 def is_removable(worker: Worker) -> bool:
     """Say whether a worker is confirmed empty and cannot become busy again."""

@@ -42,6 +42,8 @@ class Sizing:
     """Signals that could not be used, with the reason."""
     figures: Mapping[str, int] = field(default_factory=dict)
     """Numbers behind the desires that people ask for, by name, rounded: `leadSeconds`."""
+    unknown: str = ""
+    """Which signal behind this size is not known now, so that nobody surplus is removed."""
     doubt: str = ""
     """Why no replica may be removed now, not even one that says it is empty."""
     wake_after: timedelta | None = None

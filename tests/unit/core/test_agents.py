@@ -116,6 +116,28 @@ def test_replicas_drop_by_exactly_the_confirmed_and_marked_workers():
     assert decision.decisions[-1].reason is Reason.WORKER_DRAINED
 
 
+def test_a_drained_worker_stays_while_a_signal_is_not_known():
+    """It was sent away for a demand that nobody can see any more, and would take a start time."""
+    rollout = steady(a_worker("a"), a_worker("b", cordoned_for=MINUTE, is_priced=True))
+
+    decision = decide_agents(rollout, 1, NOW, unknown="answers' latency is not known (stale)")
+
+    assert decision.scales == ()
+    assert "latency is not known" in decision.notes["ReplicaSet/new"]
+    assert decision.wake_after == 15 * SECOND
+
+
+def test_an_old_revision_leaves_although_a_signal_is_not_known():
+    """Its workers were replaced, not saved; a rollout must not wait for a metrics provider."""
+    new, old = a_replicaset("new", 1), a_replicaset("old", 1)
+    gone = a_worker("a", owner="old", cordoned_for=MINUTE, is_priced=True)
+    rollout = a_rollout(new, old, seen=(gone, a_worker("b", owner="new")))
+
+    decision = decide_agents(rollout, 1, NOW, unknown="answers' latency is not known (stale)")
+
+    assert sizes(decision) == {"old": 0}
+
+
 def test_a_removal_is_guarded_by_the_version_it_was_decided_on():
     """If anything about the ReplicaSet changed meanwhile, the decision is worth nothing."""
     rollout = steady(a_worker("a"), a_worker("b", cordoned_for=MINUTE, is_priced=True))

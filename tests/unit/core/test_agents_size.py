@@ -232,6 +232,26 @@ def test_an_outage_of_the_metrics_provider_takes_nobody_away():
     assert pilot.sizing.invalid == {"ttfb": "stale"}
 
 
+def test_a_size_says_which_signal_behind_it_is_not_known():
+    """Workers that were sent away for it stay until it is known again."""
+    pilot = Pilot(a_spec(metrics_provider="default"), 12)
+
+    sizing = pilot.see(20, signals=slow_answers(300, NOW - HALF_HOUR))
+
+    assert sizing.unknown == "answers' latency is not known (stale)"
+
+
+def test_beyond_the_maximum_nobody_waits_for_a_signal():
+    """An author who lowers the maximum has decided; no signal could ask for those workers."""
+    spec = a_spec(metrics_provider="default")
+    high = spec.agents.max_replicas
+    pilot = Pilot(spec, high)
+
+    sizing = pilot.see(8 * high, signals=slow_answers(300, NOW - HALF_HOUR))
+
+    assert (sizing.wanted, sizing.unknown) == (high, "")
+
+
 def test_without_a_provider_latency_plays_no_part():
     """Sizing works from what workers say; there is nothing to be stale."""
     sizing, _ = decide_agents_size(a_spec(), a_sight([4, 4]), 2, NOW)
