@@ -70,7 +70,7 @@ bench: setup ## Measure what must be fast, against its bar (on a cluster of its 
 	@$(WORKBENCH).bench
 
 bench-policies: setup ## Ours beside HPA, KEDA and Agones at every setting, in virtual time
-	@$(WORKBENCH).policies $(if $(QUICK),--quick)
+	@$(WORKBENCH).policies $(if $(QUICK),--quick) $(if $(RESULTS),--results $(RESULTS))
 
 ##@ Local cluster (no Docker: a real control plane, nodes by kwok)
 

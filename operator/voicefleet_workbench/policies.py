@@ -8,58 +8,43 @@ well, and what it physically holds. Ours has one default configuration for all t
 
 import argparse
 import math
-import os
 import statistics
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 
-import yaml
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from voicefleet.settings import Platform
-from voicefleet.shell.fleets import make_fleet
-from voicefleet.sim.conditions import frozen_hash
 from voicefleet.sim.generators import campus_day, office_hours, steady, viral
-from voicefleet.sim.latency import describe_curve, sessions_limit
-from voicefleet.sim.peers import SHIPPED_GRACE_SECONDS, Agones, Hpa, Keda
+from voicefleet.sim.latency import describe_curve
 from voicefleet.sim.result import PolicyRun
-from voicefleet.sim.settings import planner_settings
-from voicefleet.sim.simulate import (
-    OURS,
-    Scenario,
-    clairvoyant_of,
-    peers_of,
-    run_ours,
-    run_peer,
-)
+from voicefleet.sim.simulate import OURS
 from voicefleet.sim.traffic import Trace, parse_trace
 from voicefleet.sim.verdict import CLAIRVOYANT, SAME_HOURS, SAME_PERCENT
-from voicefleet_workbench.sources import ROOT
+from voicefleet_workbench.draws import (
+    SHIPPED,
+    WORKERS_MAX,
+    Draw,
+    Kept,
+    configuration_hash,
+    draw_all,
+    name_draw,
+)
 
 SEEDS = 20
 QUICK_SEEDS = 2
 QUICK_HOURS = 3
 DAY_BEGINS_AT = 7
 """Hour at which a part of a day begins: before the ramps of all generated traces."""
-PROCESSES = 2
-NICENESS = 10
-WIDTH = 140
+WIDTH = 156
 """Columns where there is no terminal that says how wide it is."""
 HOURS_PER_DAY = 24
 
 CONFIDENCE = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 9: 2.262, 19: 2.093}
 """Student's t for 95 % by degrees of freedom; larger ones count as 1.96."""
-
-FLEET = ROOT / "docs" / "examples" / "interviews.yaml"
-WORKERS_MAX = 90
-"""Room for every trace; nobody's bound shall decide."""
-
-SHIPPED = "as shipped: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,36 +76,42 @@ class Row:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the comparison and print it; returns 1 where scaling of ours has cut a call."""
-    parser = argparse.ArgumentParser(prog="policies", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="two seeds, three hours of each trace")
-    parser.add_argument("--seeds", type=int, default=None)
-    parser.add_argument(
-        "--hours", type=int, default=24, help="of each generated trace, around its peak"
-    )
-    parser.add_argument("--trace", type=Path, action="append", default=[], metavar="CSV")
-    parser.add_argument("--only", action="append", default=[], metavar="NAME")
-    options = parser.parse_args(arguments)
-    os.nice(NICENESS)
+    options = read_options(arguments)
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     seeds = options.seeds or (QUICK_SEEDS if options.quick else SEEDS)
-    console.print(f"{describe_curve()}; frozen {configuration_hash()}; {seeds} paired seeds")
     traces = [
         trace
         for trace in choose_traces(options.trace, QUICK_HOURS if options.quick else options.hours)
         if not options.only or trace.name in options.only
     ]
+    kept = Kept.at(options.results)
+    draw_all(traces, seeds, kept, seconds=options.minutes and options.minutes * 60)
+    frozen = configuration_hash()
+    console.print(f"{describe_curve()}; at most {WORKERS_MAX} workers; frozen {frozen}")
     cuts = 0
     for trace in traces:
-        rows = compare(trace, seeds)
-        print_trace(trace, rows, console)
+        names = [name_draw(trace, seed, frozen) for seed in range(1, seeds + 1)]
+        draws = [kept.draws[name] for name in names if name in kept.draws]
+        if len(draws) < seeds:
+            console.print(f"{trace.name}: {len(draws)} of {seeds} seeds so far; run again to go on")
+            continue
+        rows = compare(draws)
+        print_trace(trace, rows, console, title=f"{seeds} paired seeds, frozen {frozen}")
         cuts += sum(row.cut for row in rows if row.policy == OURS)
     return 1 if cuts else 0
 
 
-def configuration_hash() -> str:
-    """Return the hash that stands for the curve, the world and our one configuration."""
-    scenario = make_scenario(steady(1), 1)
-    return frozen_hash(scenario.conditions, planner_settings(scenario.fleet.spec))
+def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Return the command line."""
+    parser = argparse.ArgumentParser(prog="policies", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="two seeds, three hours of each trace")
+    parser.add_argument("--seeds", type=int, default=None)
+    parser.add_argument("--hours", type=int, default=24, help="of each generated trace")
+    parser.add_argument("--trace", type=Path, action="append", default=[], metavar="CSV")
+    parser.add_argument("--only", action="append", default=[], metavar="NAME", help="of a trace")
+    parser.add_argument("--results", type=Path, metavar="FILE", help="keep draws in it, and go on")
+    parser.add_argument("--minutes", type=float, help="begin no further draw after so long")
+    return parser.parse_args(arguments)
 
 
 def choose_traces(files: Sequence[Path], hours: int) -> Iterator[Trace]:
@@ -132,42 +123,10 @@ def choose_traces(files: Sequence[Path], hours: int) -> Iterator[Trace]:
         yield parse_trace(path.read_text(), name=path.name)
 
 
-def make_scenario(trace: Trace, seed: int) -> Scenario:
-    """Return the example fleet on one draw of a trace."""
-    body = yaml.safe_load(FLEET.read_text())
-    body["metadata"] |= {"namespace": "voice", "uid": "bench", "generation": 1}
-    body["spec"]["agents"]["maxReplicas"] = WORKERS_MAX
-    fleet = make_fleet(body, Platform(), secret_suffix="0" * 8)
-    return Scenario(fleet, trace, seed=seed)
-
-
-def compare(trace: Trace, seeds: int) -> list[Row]:
-    """Run every policy on every seed; ours first, then the peers with their best admission."""
-    with get_context("fork").Pool(PROCESSES) as pool:
-        tasks = [(trace, seed) for seed in range(1, seeds + 1)]
-        draws = list(pool.imap(run_seed, tasks))
+def compare(draws: Sequence[Draw]) -> list[Row]:
+    """Return one row per policy; ours first, then the peers with their best admission."""
     rows = [summarise([draw[place] for draw in draws]) for place in range(len(draws[0]))]
     return keep_best_admission(rows)
-
-
-def run_seed(task: tuple[Trace, int]) -> list[PolicyRun]:
-    """Run every policy on one draw; timelines are left out, they are large."""
-    scenario = make_scenario(*task)
-    runs = [run_ours(scenario), run_peer(scenario, clairvoyant_of(scenario))]
-    runs += [run_peer(scenario, policy, slots=slots) for policy, slots in peers_of(scenario)]
-    low, high = scenario.bounds
-    slots = scenario.slots
-    for policy in (Hpa(70, slots, low, high), Keda(70, slots, low, high)):
-        shipped = run_peer(
-            scenario,
-            policy,
-            slots=sessions_limit(slots),
-            grace_seconds=SHIPPED_GRACE_SECONDS,
-        )
-        runs.append(replace(shipped, policy=f"{SHIPPED}{shipped.policy}"))
-    shipped = run_peer(scenario, Agones(40, slots, low, high), slots=sessions_limit(slots))
-    runs.append(replace(shipped, policy=f"{SHIPPED}{shipped.policy}"))
-    return [replace(run, timeline=(), decisions=()) for run in runs]
 
 
 def summarise(runs: Sequence[PolicyRun]) -> Row:
@@ -214,12 +173,12 @@ def difference(peer: Row, ours: Row) -> tuple[float, float]:
     return statistics.fmean(gaps), CONFIDENCE.get(len(gaps) - 1, 1.96) * error
 
 
-def print_trace(trace: Trace, rows: Sequence[Row], console: Console) -> None:
+def print_trace(trace: Trace, rows: Sequence[Row], console: Console, *, title: str) -> None:
     """Print one table and what it says."""
     ours = rows[0]
     table = Table(
-        title=f"{trace.name}, {trace.seconds / 3600:g} h", title_justify="left", box=box.SIMPLE,
-        padding=(0, 1, 0, 0),
+        title=f"{trace.name}, {trace.seconds / 3600:g} h, {title}", title_justify="left",
+        box=box.SIMPLE, padding=(0, 1, 0, 0),
     )  # fmt: skip
     headings = (
         "policy", "slots", "bad %", "- ours", "± 95 %", "away", "slow", "cut", "hours",
