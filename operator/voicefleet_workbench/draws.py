@@ -6,6 +6,7 @@ time, goes on where it was. Called by `policies`.
 """
 
 import json
+import math
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -88,14 +89,20 @@ def name_draw(trace: Trace, seed: int, frozen: str) -> str:
 
 
 def draw_all(
-    traces: Sequence[Trace], seeds: int, kept: Kept, *, seconds: float | None = None
+    traces: Sequence[Trace],
+    seeds: int,
+    kept: Kept,
+    *,
+    processes: int = PROCESSES,
+    seconds: float | None = None,
 ) -> None:
-    """Make the draws that are missing, two at a time.
+    """Make the draws that are missing, as many at a time as there are processes.
 
     Args:
         traces: What is drawn from.
         seeds: 1 to this number of each trace.
         kept: What is there already, and where the new ones go.
+        processes: How many work beside each other.
         seconds: After so long no further draw is begun; None for no such limit.
     """
     frozen = configuration_hash()
@@ -105,37 +112,23 @@ def draw_all(
         for seed in range(1, seeds + 1)
     }
     missing = [name for name in tasks if name not in kept.draws]
-    with ProcessPoolExecutor(PROCESSES, initializer=_make_way) as pool:
-        ends_at = None if seconds is None else time.monotonic() + seconds
-        for name, draw in _work_through(pool, missing, tasks, ends_at):
-            kept.note(name, draw)
+    ends_at = math.inf if seconds is None else time.monotonic() + seconds
+    with ProcessPoolExecutor(processes, initializer=_make_way) as pool:
+        under_way: dict[Future[Draw], str] = {}
+        while missing or under_way:
+            while missing and len(under_way) < processes and time.monotonic() < ends_at:
+                name = missing.pop(0)
+                under_way[pool.submit(run_draw, *tasks[name])] = name
+            if not under_way:
+                return
+            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+            for future in done:
+                kept.note(under_way.pop(future), future.result())
 
 
 def _make_way() -> None:
     os.nice(NICENESS)
     relax_garbage_collector()
-
-
-def _work_through(
-    pool: ProcessPoolExecutor,
-    missing: Sequence[str],
-    tasks: Mapping[str, tuple[Trace, int]],
-    ends_at: float | None,
-) -> Iterator[tuple[str, Draw]]:
-    """Yield draws as they come; never more are begun than there are processes."""
-    names = iter(missing)
-    under_way: dict[Future[Draw], str] = {}
-    while True:
-        while len(under_way) < PROCESSES and (ends_at is None or time.monotonic() < ends_at):
-            name = next(names, None)
-            if name is None:
-                break
-            under_way[pool.submit(run_draw, *tasks[name])] = name
-        if not under_way:
-            return
-        done, _ = wait(under_way, return_when=FIRST_COMPLETED)
-        for future in done:
-            yield under_way.pop(future), future.result()
 
 
 def run_draw(trace: Trace, seed: int) -> Draw:

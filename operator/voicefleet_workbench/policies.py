@@ -25,6 +25,7 @@ from voicefleet.sim.simulate import OURS
 from voicefleet.sim.traffic import Trace, parse_trace
 from voicefleet.sim.verdict import CLAIRVOYANT, SAME_HOURS, SAME_PERCENT
 from voicefleet_workbench.draws import (
+    PROCESSES,
     SHIPPED,
     WORKERS_MAX,
     Draw,
@@ -85,7 +86,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.only or trace.name in options.only
     ]
     kept = Kept.at(options.results)
-    draw_all(traces, seeds, kept, seconds=options.minutes and options.minutes * 60)
+    seconds = None if options.minutes is None else options.minutes * 60
+    draw_all(traces, seeds, kept, processes=options.processes, seconds=seconds)
     frozen = configuration_hash()
     console.print(f"{describe_curve()}; at most {WORKERS_MAX} workers; frozen {frozen}")
     cuts = 0
@@ -110,6 +112,7 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--trace", type=Path, action="append", default=[], metavar="CSV")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="of a trace")
     parser.add_argument("--results", type=Path, metavar="FILE", help="keep draws in it, and go on")
+    parser.add_argument("--processes", type=int, default=PROCESSES)
     parser.add_argument("--minutes", type=float, help="begin no further draw after so long")
     return parser.parse_args(arguments)
 
