@@ -47,7 +47,7 @@ class FleetCollector(Collector):
         )
         threshold = GaugeMetricFamily(
             "voicefleet_scaling_signal_threshold",
-            "The limit above which a tier acts, in the signal's own unit.",
+            "The limit above which a tier acts or its condition warns, in the signal's own unit.",
             labels=SIGNAL_LABELS,
         )
         observed_at = GaugeMetricFamily(

@@ -17,7 +17,7 @@ class SignalFigure:
     value: float
     observed_at: datetime
     threshold: float | None = None
-    """Above it the tier acts; None where no single number decides."""
+    """Above it the tier acts or its condition warns; None where no single number decides."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ Called by `shell/reconcile` once for each cycle that reports.
 from collections.abc import Iterator, Mapping
 
 from voicefleet.api.status import VoiceFleetStatus
+from voicefleet.core.latency import STAGE_SHARES
+from voicefleet.core.signal_conditions import DROP_OFF_RATIO_MAX, ERROR_RATIO_MAX
 from voicefleet.model.figures import FleetFigures, ReplicaFigure, SignalFigure
 from voicefleet.model.fleet import Fleet
 from voicefleet.model.observed import Observed, Tier
@@ -21,7 +23,7 @@ def read_figures(fleet: Fleet, observed: Observed, status: VoiceFleetStatus) -> 
     """Return a fleet's signals beside their limits, and its replicas by tier."""
     return FleetFigures(
         signals=(
-            *_call_signals(observed),
+            *_call_signals(fleet, observed),
             *_speech_signals(fleet, observed),
             *_media_signals(fleet, observed),
         ),
@@ -29,15 +31,19 @@ def read_figures(fleet: Fleet, observed: Observed, status: VoiceFleetStatus) -> 
     )
 
 
-def _call_signals(observed: Observed) -> Iterator[SignalFigure]:
+def _call_signals(fleet: Fleet, observed: Observed) -> Iterator[SignalFigure]:
+    """Return what callers feel, latency beside the target and its part for each stage."""
     signals = observed.signals
     scale = 1 / MILLISECONDS_PER_SECOND
-    yield from _figure(Tier.AGENTS, "ttfb_p95", signals.ttfb_milliseconds, scale=scale)
-    yield from _figure(Tier.AGENTS, "error_ratio", signals.error_ratio)
-    yield from _figure(Tier.AGENTS, "drop_off_ratio", signals.drop_off_ratio)
+    target = fleet.spec.scaling.target_ttfb_milliseconds * scale
+    ttfb, errors, leavers = signals.ttfb_milliseconds, signals.error_ratio, signals.drop_off_ratio
+    yield from _figure(Tier.AGENTS, "ttfb_p95", ttfb, scale=scale, threshold=target)
+    yield from _figure(Tier.AGENTS, "error_ratio", errors, threshold=ERROR_RATIO_MAX)
+    yield from _figure(Tier.AGENTS, "drop_off_ratio", leavers, threshold=DROP_OFF_RATIO_MAX)
     yield from _figure(Tier.AGENTS, "rate_limit_hits", signals.rate_limit_hits)
     for stage, sample in signals.stages.items():
-        yield from _figure(Tier.AGENTS, f"{stage}_p95", sample, scale=scale)
+        part = target * STAGE_SHARES[stage]
+        yield from _figure(Tier.AGENTS, f"{stage}_p95", sample, scale=scale, threshold=part)
 
 
 def _speech_signals(fleet: Fleet, observed: Observed) -> Iterator[SignalFigure]:
