@@ -48,7 +48,7 @@ pytestmark = [
 
 FIRST_SEED = 1000
 """Seeds below are those that every run of `make faults` repeats."""
-AT_ONCE = 32
+AT_ONCE = 40
 """Lives under way. With more of them the API server, not the operator, is what is tested."""
 LONG_QUIET_EVERY = 20
 """Histories of which one is watched for a longer time."""
