@@ -116,6 +116,7 @@ def controllers_command(program: Path, layout: Layout, record: ClusterRecord) ->
         f"--secure-port={record.ports.controllers}",
         *_serving(layout),
         "--leader-elect=false",
+        f"--controllers={record.options.controllers}",
         "--use-service-account-credentials=true",
         f"--service-account-private-key-file={layout.key(SERVICE_ACCOUNTS)}",
         f"--root-ca-file={layout.certificate(MAIN_AUTHORITY)}",

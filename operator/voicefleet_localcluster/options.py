@@ -37,6 +37,8 @@ class ClusterOptions:
     """Whether a world process answers at the pods' addresses."""
     with_prometheus: bool = False
     """Whether a Prometheus (Debian's) scrapes them; it finds them through the world."""
+    controllers: str = "*"
+    """Which of its controllers the controller manager runs, in the words of its own flag."""
     for_crowds: bool = False
     """Whether it leaves out what costs time with every pod and no operator notices: Endpoints,
     the garbage collector, and other users' lines in the audit log."""

@@ -128,11 +128,10 @@ class Mirror:
         path = f"{PATHS[kind].format(namespace=namespace)}/{name}"
         await self._send("DELETE", path, None, may_be_gone=True)
 
-    async def release(self, kind: str, namespace: str, name: str) -> None:
-        """Take every finalizer off an object; gone already is fine."""
+    async def change(self, kind: str, namespace: str, name: str, change: Manifest) -> None:
+        """Merge-patch one object that may be gone by now."""
         path = f"{PATHS[kind].format(namespace=namespace)}/{name}"
-        body = {"metadata": {"finalizers": None}}
-        await self._send("PATCH", path, body, may_be_gone=True)
+        await self._send("PATCH", path, change, may_be_gone=True)
 
     async def empty(self, kind: str, namespace: str) -> None:
         """Delete every object of fleets of a kind at once, pods without their grace."""
