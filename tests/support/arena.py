@@ -50,8 +50,14 @@ RESYNC_SECONDS: Final = 900
 """Longer than any history: what only the next resync heals was forgotten, and shows here."""
 SETTLE_SECONDS: Final = 10.0
 """In which the last status may still be written, and controllers end their own work."""
+STATUS_SECONDS: Final = 32.0
+"""Half a minute after the last call a status may still tell that it has ended. Whoever wants more
+than a few quiet seconds has to wait for that."""
 QUIET_SECONDS: Final = 3.0
 """In which nothing may change after that."""
+LEARN_QUIET_SECONDS: Final = 10.0
+"""The same after an undisturbed life. Forty fleets that begin at once keep an operator behind for
+seconds, and what is taken for the end too early would be asked of every other life."""
 LONG_QUIET_SECONDS: Final = 20.0
 """A write that comes back later than the few seconds that most are watched for."""
 WATCH_OVER_SECONDS: Final = 0.1
@@ -164,7 +170,7 @@ class Arena:
             until: Moment of the event loop's clock after which no further one begins.
             tell: Is told of each verdict at once.
         """
-        await self.learn(histories, quiet_seconds=quiet_seconds, at_once=at_once)
+        await self.learn(histories, at_once=at_once)
         window, clock = asyncio.Semaphore(at_once), asyncio.get_running_loop().time
 
         async def live(number: int, history: History) -> Verdict | None:
@@ -186,19 +192,13 @@ class Arena:
             verdicts[0] = replace(verdicts[0], failures=(*verdicts[0].failures, *told))
         return verdicts
 
-    async def learn(
-        self,
-        histories: Iterable[History],
-        *,
-        quiet_seconds: float = QUIET_SECONDS,
-        at_once: int = AT_ONCE,
-    ) -> None:
+    async def learn(self, histories: Iterable[History], *, at_once: int = AT_ONCE) -> None:
         """Live the undisturbed life of each history, unless it was lived before."""
         window = asyncio.Semaphore(at_once)
 
         async def learn(life: History) -> None:
             async with window:
-                await self._learn(life, quiet_seconds)
+                await self._learn(life)
 
         missing = [life for life in undisturbed(histories) if self.references.find(life) is None]
         await asyncio.gather(*map(learn, missing))
@@ -213,12 +213,12 @@ class Arena:
             verdict = failing[0]
         return verdict
 
-    async def _learn(self, life: History, quiet_seconds: float) -> None:
+    async def _learn(self, life: History) -> None:
         """Live an undisturbed life; what it ends with is wanted of every disturbed one."""
         place = await self._place(life)
         try:
             await LIVES[life.scenario](place)
-            noise = await self._find_noise(place, quiet_seconds)
+            noise = await self._find_noise(place, LEARN_QUIET_SECONDS, STATUS_SECONDS)
         except (OverdueError, LocalClusterError) as error:
             noise = [str(error), *unready_pods(self.mirror.of(place.namespace))]
         if noise:
@@ -231,7 +231,8 @@ class Arena:
     async def _judge(self, history: History, quiet_seconds: float) -> Verdict:
         place = await self._place(history)
         failures = await self._live(place)
-        failures += await self._find_noise(place, quiet_seconds)
+        settle = STATUS_SECONDS if quiet_seconds >= LONG_QUIET_SECONDS else SETTLE_SECONDS
+        failures += await self._find_noise(place, quiet_seconds, settle)
         failures += [
             f"a pod was removed in a call: {line}" for line in self.calls.cut_in(place.namespace)
         ]
@@ -275,7 +276,9 @@ class Arena:
             return [str(error), *differences(wanted, self._shape(place)), *unready_pods(objects)]
         return []
 
-    async def _find_noise(self, place: Life, quiet_seconds: float) -> list[str]:
+    async def _find_noise(
+        self, place: Life, quiet_seconds: float, settle_seconds: float = SETTLE_SECONDS
+    ) -> list[str]:
         """Return what still changed after the time in which it may."""
         loop = asyncio.get_running_loop()
         begun = loop.time()
@@ -284,7 +287,7 @@ class Arena:
             changes = self._changes(max(begun, since), place)
             if not changes and since >= begun:
                 return []
-            if since > begun + SETTLE_SECONDS:
+            if since > begun + settle_seconds:
                 return [f"changed without need: {change}" for change in changes[:4]]
             await asyncio.sleep(quiet_seconds / 4)
 

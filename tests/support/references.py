@@ -14,8 +14,14 @@ from support.histories import History
 from support.oracles import Shape
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-MADE_FROM: Final = ("operator/voicefleet", "charts", "tests/support")
-"""Folders whose contents decide what a life ends with."""
+MADE_FROM: Final = (
+    "operator/voicefleet",
+    "charts",
+    "tests/support/lives.py",
+    "tests/support/manifests.py",
+    "tests/support/oracles.py",
+)
+"""Files and folders whose contents decide what a life ends with."""
 
 
 class References:
@@ -55,12 +61,13 @@ class References:
             self._file.write_text(json.dumps(self._known))
 
 
-def digest_of(folders: Iterable[str]) -> str:
-    """Return a digest of everything that is written in some folders of the repository."""
+def digest_of(places: Iterable[str]) -> str:
+    """Return a digest of everything that is written in some files and folders."""
     digest = hashlib.sha256()
-    for folder in folders:
-        for file in sorted((ROOT / folder).rglob("*")):
-            if file.is_file() and file.suffix in {".py", ".yaml", ".tpl"}:
+    for place in places:
+        path = ROOT / place
+        for file in sorted(path.rglob("*")) if path.is_dir() else (path,):
+            if file.suffix in {".py", ".yaml", ".tpl"}:
                 digest.update(str(file.relative_to(ROOT)).encode())
                 digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
