@@ -312,16 +312,14 @@ async def try_on_server(mutants: Iterable[Mutant], folder: Path) -> int:
         values = {"resyncSeconds": RESYNC_SECONDS}
         installed = install_chart(cluster, folder / "operator", values)
         async with Arena.open(cluster, installed, folder) as arena:
-            sound = await arena.judge(histories)
-            told = [str(verdict) for verdict in sound if verdict.failures]
-            if told:
-                raise SystemExit(f"the sound operator fails: {told[0]}")
+            # The sound operator has no more time than the others: where it is late, so are they.
             arena.stage_seconds, arena.converge_seconds = STAGE_SECONDS, CONVERGE_SECONDS
+            if sound := await arena.find_failure(histories):
+                raise SystemExit(f"the sound operator fails: {sound}")
             for mutant in mutants:
                 os.environ["PYTHONPATH"] = str(mutant.make(folder))
                 arena.kill_operator()
-                failed = [one for one in await arena.judge(histories) if one.failures]
-                first = failed[0] if failed else None
+                first = await arena.find_failure(histories)
                 reason = " ".join(first.failures[1:3]) if first else ""
                 caught += tell(mutant, f"{first.history} | {reason}" if first else "")
     return caught

@@ -96,6 +96,8 @@ class Arena:
     calls: Calls = field(default_factory=Calls)
     claims: Claims = field(default_factory=Claims)
     cycles: CycleCount = field(default_factory=CycleCount)
+    places: dict[str, Life] = field(default_factory=dict)
+    """Lives that are under way, by namespace."""
     starts: int = 0
     """How often the operator had to be started again."""
     stage_seconds: float = STAGE_SECONDS
@@ -203,6 +205,27 @@ class Arena:
         missing = [life for life in undisturbed(histories) if self.references.find(life) is None]
         await asyncio.gather(*map(learn, missing))
 
+    async def find_failure(self, histories: Sequence[History]) -> Verdict | None:
+        """Live all histories at once until the first of them fails; give up the others."""
+        failed: list[Verdict] = []
+        is_over = asyncio.Event()
+
+        def tell(verdict: Verdict) -> None:
+            if verdict.failures:
+                failed.append(verdict)
+                is_over.set()
+
+        judging = asyncio.create_task(self.judge(histories, at_once=len(histories), tell=tell))
+        judging.add_done_callback(lambda _: is_over.set())
+        await is_over.wait()
+        if judging.done():
+            failed += [verdict for verdict in judging.result() if verdict.failures]
+        judging.cancel()
+        await asyncio.gather(judging, return_exceptions=True)
+        for place in tuple(self.places.values()):
+            await self._clear(place)
+        return failed[0] if failed else None
+
     async def shrink(self, verdict: Verdict, *, quiet_seconds: float = QUIET_SECONDS) -> Verdict:
         """Leave out one fault after the other while what is left still fails."""
         while candidates := shorter(verdict.history):
@@ -302,9 +325,11 @@ class Arena:
         await self.mirror.create(
             {"kind": "Namespace", "metadata": {"name": namespace, "labels": marks}}
         )
-        return Life(
+        place = Life(
             namespace, history, self.mirror, self.cluster.world, self.calls, self.stage_seconds
         )
+        self.places[namespace] = place
+        return place
 
     def _shape(self, place: Life) -> Shape:
         return shape_of(self.mirror.of(place.namespace), place.namespace)
@@ -317,6 +342,7 @@ class Arena:
         there the garbage collector would delete them one by one.
         """
         namespace = place.namespace
+        del self.places[namespace]
         self.proxy.troubles.pop(namespace)
         for key in list(self.calls.now):
             if key[0] == namespace:
