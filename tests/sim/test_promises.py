@@ -110,11 +110,12 @@ def test_an_unannounced_one_turns_some_away_and_cuts_nobody():
     assert score.cut == 0
 
 
-def test_constant_sessions_change_nothing_after_the_first_hour():
+@pytest.mark.parametrize("sessions", [30, 300])
+def test_constant_sessions_change_nothing_after_the_first_hour_of_a_day(sessions):
     """Whatever moves here is the planner's own restlessness, and each move costs a start."""
-    watched = run_watched(a_constant_scenario(30, hours=2.5))
+    watched = run_watched(a_constant_scenario(sessions, hours=24))
 
-    assert set(watched.wants(HOUR, 2.5 * HOUR)) == {watched.run.timeline[-1].workers_wanted}
+    assert set(watched.wants(HOUR, 24 * HOUR)) == {watched.run.timeline[-1].workers_wanted}
 
 
 def test_demand_that_leaves_lets_workers_go_without_a_cut():

@@ -33,10 +33,10 @@ def an_ebbing_trace(*, minutes: int = 80, high: float = 60.0, low: float = 15.0)
 
 
 def a_constant_scenario(sessions: int, hours: float) -> Scenario:
-    """Return a scenario in which exactly so many sessions run from the first hour on."""
+    """Return a scenario in which exactly so many sessions run at any time."""
     callers = tuple(keep_constant(sessions, seconds=hours * HOUR))
     trace = Trace("constant", (0.0,) * int(hours * 60))
-    return a_scenario(trace, chosen_callers=callers)
+    return a_scenario(trace, high=max(30, sessions // 4), chosen_callers=callers)
 
 
 def with_outage(scenario: Scenario, outage: Outage) -> Scenario:

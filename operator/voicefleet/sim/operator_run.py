@@ -5,6 +5,7 @@ objects. Cycles come every sync, after steps, when a plan asks for it, when some
 a worker, and when a cordoned worker's last call ends. Called by `sim/simulate`.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -53,10 +54,17 @@ class OperatorRun:
         fleet: What its author wrote.
         replicas: Workers at the beginning.
         surges: Announced demand.
+        memory: What an earlier operator of the fleet left behind, as JSON; empty for a new one.
     """
 
     def __init__(
-        self, world: World, fleet: Fleet, *, replicas: int, surges: tuple[Surge, ...] = ()
+        self,
+        world: World,
+        fleet: Fleet,
+        *,
+        replicas: int,
+        surges: tuple[Surge, ...] = (),
+        memory: Mapping[str, Any] | None = None,
     ) -> None:
         agents = AgentsStatus(desired_replicas=replicas)
         status = VoiceFleetStatus(observed_generation=fleet.generation, agents=agents)
@@ -68,7 +76,7 @@ class OperatorRun:
         self._world = world
         self._cluster = SimulatedCluster(world)
         self._sight = Sight.of(world, self._cluster, self.fleet, surges)
-        self._memory: dict[str, Any] = {}
+        self._memory: Mapping[str, Any] = memory or {}
         self._reported_at = -REPORT_SECONDS
         self._wakes_at = float("inf")
         self._cycled_at = -QUIET_SECONDS
@@ -84,6 +92,11 @@ class OperatorRun:
     def wanted(self) -> int:
         """Workers that should take calls."""
         return self.fleet.status.agents.desired_replicas
+
+    @property
+    def memory(self) -> Mapping[str, Any]:
+        """What it would leave behind for the next operator."""
+        return self._memory
 
     @property
     def cluster(self) -> SimulatedCluster:

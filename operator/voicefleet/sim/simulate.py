@@ -4,10 +4,11 @@ Called by `cli/simulate`, by the benches and by the tests. Everything follows fr
 scenario: the same one gives the same result.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import Any
 
 from voicefleet import __version__
 from voicefleet.core.sizes import bound_agents
@@ -63,6 +64,8 @@ class Scenario:
     surges: tuple[Surge, ...] = ()
     starts_at: datetime = MONDAY
     fleet_manifest: str = ""
+    memory: Mapping[str, Any] = field(default_factory=dict)
+    """What our operator remembers of the weeks before, as JSON; peers remember nothing."""
     chosen_callers: tuple[Caller, ...] | None = None
     """Callers instead of drawn ones; the trace then only gives its name and length."""
 
@@ -121,7 +124,11 @@ def run_operator(
     """Run the operator's own planner; return also the operator, for whoever looks inside."""
     world = scenario.world(scenario.slots)
     operator = OperatorRun(
-        world, scenario.fleet, replicas=scenario.replicas_at_start, surges=scenario.surges
+        world,
+        scenario.fleet,
+        replicas=scenario.replicas_at_start,
+        surges=scenario.surges,
+        memory=scenario.memory,
     )
     spec = scenario.fleet.spec
 

@@ -174,15 +174,19 @@ def draw_poisson(random: Random, mean: float) -> int:
 
 
 def keep_constant(sessions: int, *, seconds: float, call_seconds: float = 3600.0) -> list[Caller]:
-    """Return callers of whom exactly so many talk at any time after the first hour.
+    """Return callers of whom exactly so many talk at any time.
 
-    They begin evenly spread over the length of one call, and each one's end is another's
-    beginning.
+    They begin evenly spread over the length of one call, the first of them before the start,
+    and each one's end is another's beginning.
     """
     step = call_seconds / sessions
     count = math.ceil(seconds / step)
     golden = 0.6180339887498949
-    return [Caller(index * step, call_seconds, index * golden % 1.0) for index in range(count)]
+    callers = (
+        Caller(index * step, call_seconds, index * golden % 1.0)
+        for index in range(1 - sessions, count)
+    )
+    return [_since_start(caller) for caller in callers]
 
 
 def parse_trace(text: str, *, name: str, durations: str = "call") -> Trace:
