@@ -1,6 +1,7 @@
 """The laws of the planner, over arbitrary histories of one fleet."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
@@ -42,12 +43,16 @@ class FleetHistory(RuleBasedStateMachine):
 
     @rule()
     def repeat(self) -> None:
-        """Ask twice: the same observation has to give the same plan."""
+        """Ask twice: the same observation has to give the same plan.
+
+        The copies share no address with what was asked about, so nothing about them is answered
+        from memory; whatever was remembered wrongly in this history would differ.
+        """
         world = self.world
         observed = world.observe()
 
         first = plan_fleet(world.fleet, observed, world.now)
-        second = plan_fleet(world.fleet, observed, world.now)
+        second = plan_fleet(deepcopy(world.fleet), deepcopy(observed), deepcopy(world.now))
 
         assert first == second
 
