@@ -4,8 +4,9 @@
         verdicts = await arena.judge([History.parse("create plain: 409@write#3")])
 
 Each history has a namespace; its faults strike only there, save that a killed operator and an
-outage are everybody's. As soon as one history is judged the next one begins, because most of a
-life is waiting. The undisturbed life of the same kind is lived before, once.
+outage are everybody's (`History.strikes_all`). As soon as one history is judged the next one
+begins, because most of a life is waiting. The undisturbed life of the same kind is lived before,
+once.
 """
 
 import asyncio

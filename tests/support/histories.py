@@ -75,8 +75,10 @@ WATCHED: Final = (
     "configmaps",
     "networkpolicies",
 )
+EVERYBODYS: Final = frozenset({FaultKind.KILL, FaultKind.OUTAGE})
+"""They strike every namespace at once."""
 RARE: Final = {FaultKind.KILL: 0.3, FaultKind.OUTAGE: 0.15}
-"""They strike every namespace at once, so each history has few of its own."""
+"""So each history has few of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,15 @@ class History:
     def undisturbed(self) -> "History":
         """The same life without a fault: what it ends with is what must come out."""
         return replace(self, faults=())
+
+    @property
+    def strikes_all(self) -> bool:
+        """Whether it ends the operator or its connection, and that of all lives beside it.
+
+        A process that begins anew looks at everything anew, and so hides what another fleet was
+        forgotten for. Such histories are lived among themselves.
+        """
+        return any(fault.kind in EVERYBODYS for fault in self.faults)
 
 
 @dataclass(frozen=True, slots=True)
