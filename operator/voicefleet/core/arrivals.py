@@ -53,7 +53,7 @@ class Arrivals:
         oldest = present - BINS_MAX + 1
         seen = self._between(oldest, present + 1)
         for number, count in _count_by_bin(starts, now).items():
-            if number >= max(since, oldest):
+            if number >= since and number >= oldest:
                 place = min(number, present) - oldest
                 seen[place] = max(count, seen[place])
         known = [place for place, count in enumerate(seen) if count]

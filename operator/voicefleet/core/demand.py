@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from voicefleet.core.readings import FUTURE_TOLERANCE
 from voicefleet.core.wording import count_of, list_some
 from voicefleet.model.observed import Observed, Pod, Tier, WorkerReport
+from voicefleet.recall import remembered
 
 GREETING = timedelta(seconds=15)
 """A worker that became Ready a moment ago may not have been asked yet."""
@@ -108,6 +109,7 @@ def view_demand(observed: Observed, now: datetime, *, slots: int, stale_after: t
     )
 
 
+@remembered(8)
 def count_rooms(observed: Observed, now: datetime, *, age_max: timedelta) -> int | None:
     """Return the rooms on all media servers, or None where a running one does not tell."""
     servers = [pod for pod in observed.pods if pod.tier is Tier.MEDIA and pod.is_running]

@@ -91,6 +91,8 @@ def surge_floor(
         now: The cycle's single clock reading.
         lead_time: From deciding to add capacity to that capacity taking sessions.
     """
+    if not surges:
+        return SurgeFloor()
     until = now + max(lead_time, timedelta(0))
     pieces = _find_near(surges, now, until)
     claims = _find_claims(pieces, now, until)

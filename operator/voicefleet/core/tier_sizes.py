@@ -123,6 +123,7 @@ def _carry_out(fleet: Fleet, sizing: Sizing, kept: int) -> Sizing:
     return sizing
 
 
+@remembered(16)
 def _stale_after(fleet: Fleet) -> timedelta:
     return timedelta(seconds=fleet.spec.scaling.stale_after_seconds)
 
