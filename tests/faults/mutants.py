@@ -122,7 +122,7 @@ MUTANTS = (
                 "for worker in find_priced(workers.workers) if worker not in recall",
                 "for worker in workers.workers if worker.is_cordoned and worker not in recall",
             ),
-            Edit("core/agents.py", "    if hold is not None:\n", "    if False:\n"),
+            Edit("core/agents.py", "    if hold:\n", "    if False:\n"),
         ),
     ),
     Mutant(
