@@ -72,41 +72,74 @@ def view_demand(observed: Observed, now: datetime, *, slots: int, stale_after: t
         slots: Sessions that a worker may hold, for those that never told.
         stale_after: Age at which a report says nothing about now any more.
     """
-    sessions = at_most = heard = serving = new = free = 0
-    silent: list[str] = []
-    began: list[datetime] = []
-    tells_beginnings = False
-    earliest = now - BEGAN_AGE_MAX
-    oldest, newest = now - stale_after, now + FUTURE_TOLERANCE
+    tally = _Tally(slots, now, now - stale_after)
     for pod in _callable_pods(observed.pods):
-        report = observed.report_of_worker(pod)
+        tally.note(pod, observed.report_of_worker(pod))
+    return Demand(
+        sessions=tally.sessions,
+        at_most=tally.at_most,
+        heard=tally.heard,
+        serving=tally.serving,
+        silent=tuple(sorted(tally.silent)),
+        new=tally.new,
+        free=tally.free,
+        began=tuple(tally.began),
+        tells_beginnings=tally.tells_beginnings,
+    )
+
+
+class _Tally:
+    """Counts worker by worker; a thousand of them in every cycle, so without objects for each."""
+
+    def __init__(self, slots: int, now: datetime, oldest: datetime) -> None:
+        """Begin at nothing.
+
+        Args:
+            slots: Sessions that a worker may hold.
+            now: The cycle's single clock reading.
+            oldest: When a report that can be used was made at the earliest.
+        """
+        self.sessions = self.at_most = self.heard = self.serving = self.new = self.free = 0
+        self.silent: list[str] = []
+        self.began: list[datetime] = []
+        self.tells_beginnings = False
+        self._slots, self._now = slots, now
+        self._oldest, self._newest = oldest, now + FUTURE_TOLERANCE
+        self._recent = now - BEGAN_AGE_MAX
+
+    def note(self, pod: Pod, report: WorkerReport | None) -> None:
+        """Count one worker that may hold sessions."""
         told = _sessions_of(report)
         if report is not None and report.session_starts:
-            tells_beginnings = True
-            began += [start for start in report.session_starts if start >= earliest]
+            self._note_beginnings(report)
         is_serving = pod.is_ready and not (report is not None and report.is_cordoned)
-        serving += is_serving
-        if told is not None and report is not None and oldest <= report.observed_at <= newest:
-            heard += 1
-            sessions += told
-            at_most += told
-            free += max(0, slots - told) if is_serving else 0
+        self.serving += is_serving
+        if told is not None and report is not None and self._is_usable(report):
+            self._hear(told, free=max(0, self._slots - told) if is_serving else 0)
         elif told is not None or pod.is_ready:
-            silent.append(pod.name)
-            new += report is None and now - (pod.ready_at or pod.created_at) < GREETING
-            sessions += told or 0
-            at_most += max(told or 0, slots)
-    return Demand(
-        sessions=sessions,
-        at_most=at_most,
-        heard=heard,
-        serving=serving,
-        silent=tuple(sorted(silent)),
-        new=new,
-        free=free,
-        began=tuple(began),
-        tells_beginnings=tells_beginnings,
-    )
+            self._miss(pod, told or 0, is_new=report is None and self._is_new(pod))
+
+    def _hear(self, told: int, *, free: int) -> None:
+        self.heard += 1
+        self.sessions += told
+        self.at_most += told
+        self.free += free
+
+    def _miss(self, pod: Pod, told: int, *, is_new: bool) -> None:
+        self.silent.append(pod.name)
+        self.new += is_new
+        self.sessions += told
+        self.at_most += max(told, self._slots)
+
+    def _note_beginnings(self, report: WorkerReport) -> None:
+        self.tells_beginnings = True
+        self.began += [start for start in report.session_starts if start >= self._recent]
+
+    def _is_usable(self, report: WorkerReport) -> bool:
+        return self._oldest <= report.observed_at <= self._newest
+
+    def _is_new(self, pod: Pod) -> bool:
+        return self._now - (pod.ready_at or pod.created_at) < GREETING
 
 
 @remembered(8)
