@@ -29,10 +29,11 @@ class References:
 
     Args:
         folder: Where they are kept from run to run; None for memory alone.
+        made_from: What must not have changed meanwhile.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self._file = folder / f"references-{digest_of(MADE_FROM)}.json" if folder else None
+    def __init__(self, folder: Path | None = None, *, made_from: Iterable[str] = MADE_FROM) -> None:
+        self._file = folder / f"references-{digest_of(made_from)}.json" if folder else None
         self._known: dict[str, dict[str, object]] = {}
         if self._file is not None and self._file.exists():
             self._known = json.loads(self._file.read_text())

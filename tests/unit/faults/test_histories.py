@@ -44,6 +44,16 @@ def test_seeds_reach_every_scenario_tier_and_kind_of_fault():
     assert {fault.kind for history in histories for fault in history.faults} == set(FaultKind)
 
 
+@pytest.mark.parametrize(
+    ("line", "strikes_all"),
+    [("create plain: 409@write#3 gone@pods#2", False), ("create plain: kill@write#3", True)],
+    ids=["answers and watches", "the process"],
+)
+def test_a_history_that_ends_the_operator_is_told_from_others(line: str, *, strikes_all: bool):
+    """Beside it, what was forgotten for another fleet would be healed by the next process."""
+    assert History.parse(line).strikes_all is strikes_all
+
+
 def test_shorter_histories_lack_one_fault_each():
     """Cutting down keeps what is left in order, or it would be another history."""
     kept = [[str(fault) for fault in one.faults] for one in shorter(HISTORY)]
