@@ -110,6 +110,8 @@ class Mirror:
                 seen = self._count[namespace]
                 if answer := check():
                     return answer
+            if ended := [watch.get_name() for watch in self._watches if watch.done()]:
+                raise RuntimeError(f"{ended} ended; what is seen here is not the cluster any more")
             if loop.time() > deadline:
                 raise OverdueError(f"not within {seconds:.0f} s: {what}")
             await asyncio.sleep(LOOK_SECONDS)
