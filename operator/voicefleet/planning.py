@@ -71,7 +71,15 @@ from voicefleet.model.fleet import Fleet
 from voicefleet.model.grace import agents_grace_seconds
 from voicefleet.model.observed import Child, Observed, Tier
 from voicefleet.model.outcome import Outcome
-from voicefleet.model.plan import NOTHING, CreateSecret, HoldFleet, Plan, ReleaseFleet
+from voicefleet.model.plan import (
+    NOTHING,
+    CreateSecret,
+    DeleteChild,
+    HoldFleet,
+    Plan,
+    ReleaseFleet,
+    join_plans,
+)
 from voicefleet.model.size import Sizing
 from voicefleet.recall import remembered
 from voicefleet.render.children import render_static_children
@@ -159,30 +167,33 @@ def plan_media(fleet: Fleet, observed: Observed, demand: Demand, now: datetime) 
     sizing, memory = size_media(fleet, observed, servers, demand=demand, now=now)
     last_number = find_last_number(fleet.status, observed)
     decision = decide_media(servers, sizing.wanted, last_number=last_number, now=now)
-    leaving = {step.key for step in decision.deletions}
-    staying = [server.child.key for server in servers.current if server.child.key not in leaving]
-    kept = [_keep(fleet, observed, settled[key]) for key in staying]
+    staying = _without(servers, decision.deletions)
     keys = {server.revision: server.child.key for server in servers.current}
     files = {each: keep_media_config_map(fleet, settled[key]) for each, key in keys.items()}
     if decision.create:
         files.setdefault(media_revision(fleet), render_media_config_map(fleet))
-    created = [
-        keep_child(
-            with_replicas(render_media_replicaset(fleet, number), 1), None, was_complete=False
-        )
-        for number in decision.create
-    ]
     return join_plans(
         _resize(Tier.MEDIA, current, sizing, bound_media(fleet.spec.media)),
         Plan(decisions=explain_advice(sizing, fleet.status.media.sizing, Tier.MEDIA)),
         _remember(observed, "media", memory),
         Plan(decision.claims),
         *(_keep_file(fleet, observed, file, servers) for file in files.values()),
-        *kept,
+        *(_keep(fleet, observed, settled[key]) for key in staying),
         _repair(fleet, (server.child for server in servers.old)),
-        *created,
+        *(_start_server(fleet, number) for number in decision.create),
         Plan(decision.deletions, decision.decisions, decision.wake_after, decision.notes),
     )
+
+
+def _without(servers: Servers, deletions: Iterable[DeleteChild]) -> list[ObjectKey]:
+    """Return the servers of the present settings that stay."""
+    leaving = {step.key for step in deletions}
+    return [server.child.key for server in servers.current if server.child.key not in leaving]
+
+
+def _start_server(fleet: Fleet, number: int) -> Plan:
+    manifest = with_replicas(render_media_replicaset(fleet, number), 1)
+    return keep_child(manifest, None, was_complete=False)
 
 
 def plan_speech(fleet: Fleet, observed: Observed, demand: Demand, now: datetime) -> Plan:
@@ -306,20 +317,6 @@ def report_fleet(
         surge=report_surges(observed.surges, now),
         draining=report_draining(view),
         decisions=report_decisions(view),
-    )
-
-
-def join_plans(*plans: Plan) -> Plan:
-    """Return one plan that does the given ones in their order."""
-    plans = tuple(plan for plan in plans if plan is not NOTHING)
-    waits = [plan.wake_after for plan in plans if plan.wake_after is not None]
-    memories = [plan.memory for plan in plans if plan.memory is not None]
-    return Plan(
-        tuple(step for plan in plans for step in plan.steps),
-        tuple(decision for plan in plans for decision in plan.decisions),
-        min(waits, default=None),
-        {subject: note for plan in plans for subject, note in plan.notes.items()},
-        {name: part for memory in memories for name, part in memory.items()} if memories else None,
     )
 
 

@@ -94,7 +94,7 @@ def draw_all(
     kept: Kept,
     *,
     processes: int = PROCESSES,
-    seconds: float | None = None,
+    seconds: float = math.inf,
 ) -> None:
     """Make the draws that are missing, as many at a time as there are processes.
 
@@ -103,7 +103,7 @@ def draw_all(
         seeds: 1 to this number of each trace.
         kept: What is there already, and where the new ones go.
         processes: How many work beside each other.
-        seconds: After so long no further draw is begun; None for no such limit.
+        seconds: After so long no further draw is begun.
     """
     frozen = configuration_hash()
     tasks = {
@@ -112,18 +112,23 @@ def draw_all(
         for seed in range(1, seeds + 1)
     }
     missing = [name for name in tasks if name not in kept.draws]
-    ends_at = math.inf if seconds is None else time.monotonic() + seconds
+    ends_at = time.monotonic() + seconds
+    under_way: dict[Future[Draw], str] = {}
     with ProcessPoolExecutor(processes, initializer=_make_way) as pool:
-        under_way: dict[Future[Draw], str] = {}
-        while missing or under_way:
-            while missing and len(under_way) < processes and time.monotonic() < ends_at:
-                name = missing.pop(0)
-                under_way[pool.submit(run_draw, *tasks[name])] = name
-            if not under_way:
-                return
-            done, _ = wait(under_way, return_when=FIRST_COMPLETED)
-            for future in done:
-                kept.note(under_way.pop(future), future.result())
+        while missing and time.monotonic() < ends_at:
+            name = missing.pop(0)
+            under_way[pool.submit(run_draw, *tasks[name])] = name
+            if len(under_way) == processes:
+                _note_finished(under_way, kept)
+        while under_way:
+            _note_finished(under_way, kept)
+
+
+def _note_finished(under_way: dict[Future[Draw], str], kept: Kept) -> None:
+    """Wait for a draw, and keep all that are done."""
+    done, _ = wait(under_way, return_when=FIRST_COMPLETED)
+    for future in done:
+        kept.note(under_way.pop(future), future.result())
 
 
 def _make_way() -> None:

@@ -80,27 +80,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = read_options(arguments)
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
     seeds = options.seeds or (QUICK_SEEDS if options.quick else SEEDS)
-    traces = [
-        trace
-        for trace in choose_traces(options.trace, QUICK_HOURS if options.quick else options.hours)
-        if not options.only or trace.name in options.only
-    ]
+    traces = choose_traces(options)
     kept = Kept.at(options.results)
-    seconds = None if options.minutes is None else options.minutes * 60
-    draw_all(traces, seeds, kept, processes=options.processes, seconds=seconds)
+    draw_all(traces, seeds, kept, processes=options.processes, seconds=options.minutes * 60)
     frozen = configuration_hash()
     console.print(f"{describe_curve()}; at most {WORKERS_MAX} workers; frozen {frozen}")
-    cuts = 0
-    for trace in traces:
-        names = [name_draw(trace, seed, frozen) for seed in range(1, seeds + 1)]
-        draws = [kept.draws[name] for name in names if name in kept.draws]
-        if len(draws) < seeds:
-            console.print(f"{trace.name}: {len(draws)} of {seeds} seeds so far; run again to go on")
-            continue
-        rows = compare(draws)
-        print_trace(trace, rows, console, title=f"{seeds} paired seeds, frozen {frozen}")
-        cuts += sum(row.cut for row in rows if row.policy == OURS)
-    return 1 if cuts else 0
+    cuts = [show_trace(trace, seeds, kept, console) for trace in traces]
+    return 1 if sum(cuts) else 0
 
 
 def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -113,11 +99,33 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="of a trace")
     parser.add_argument("--results", type=Path, metavar="FILE", help="keep draws in it, and go on")
     parser.add_argument("--processes", type=int, default=PROCESSES)
-    parser.add_argument("--minutes", type=float, help="begin no further draw after so long")
+    parser.add_argument(
+        "--minutes", type=float, default=math.inf, help="begin no draw after so long"
+    )
     return parser.parse_args(arguments)
 
 
-def choose_traces(files: Sequence[Path], hours: int) -> Iterator[Trace]:
+def choose_traces(options: argparse.Namespace) -> list[Trace]:
+    """Return the traces that were asked for."""
+    hours = QUICK_HOURS if options.quick else options.hours
+    traces = read_traces(options.trace, hours)
+    return [trace for trace in traces if not options.only or trace.name in options.only]
+
+
+def show_trace(trace: Trace, seeds: int, kept: Kept, console: Console) -> int:
+    """Print a trace's table once all its draws are there; return the calls that ours has cut."""
+    frozen = configuration_hash()
+    names = [name_draw(trace, seed, frozen) for seed in range(1, seeds + 1)]
+    draws = [kept.draws[name] for name in names if name in kept.draws]
+    if len(draws) < seeds:
+        console.print(f"{trace.name}: {len(draws)} of {seeds} seeds so far; run again to go on")
+        return 0
+    rows = compare(draws)
+    print_trace(trace, rows, console, title=f"{seeds} paired seeds, frozen {frozen}")
+    return sum(row.cut for row in rows if row.policy == OURS)
+
+
+def read_traces(files: Sequence[Path], hours: int) -> Iterator[Trace]:
     """Yield so many hours of the generated traces, and the files' traces as they are."""
     start = DAY_BEGINS_AT * 60 if hours < HOURS_PER_DAY else 0
     for trace in (office_hours(1), campus_day(), viral(1), steady()):
@@ -135,18 +143,22 @@ def compare(draws: Sequence[Draw]) -> list[Row]:
 def summarise(runs: Sequence[PolicyRun]) -> Row:
     """Return one row for the same policy on all seeds."""
     scores = [run.score for run in runs]
+
+    def each(name: str) -> tuple[float, ...]:
+        return tuple(getattr(score, name) for score in scores)
+
     return Row(
         policy=runs[0].policy,
         slots=runs[0].slots,
-        bad=tuple(score.bad_percent for score in scores),
-        hours=tuple(score.worker_hours for score in scores),
-        ratio=statistics.fmean(score.ratio for score in scores),
-        rejected=statistics.fmean(score.rejected for score in scores),
-        slow=statistics.fmean(score.slow for score in scores),
+        bad=each("bad_percent"),
+        hours=each("worker_hours"),
+        ratio=statistics.fmean(each("ratio")),
+        rejected=statistics.fmean(each("rejected")),
+        slow=statistics.fmean(each("slow")),
         cut=sum(score.cut for score in scores),
-        starts=statistics.fmean(score.worker_starts for score in scores),
-        changes=statistics.fmean(score.changes for score in scores),
-        unserved=max(score.longest_unserved_seconds for score in scores),
+        starts=statistics.fmean(each("worker_starts")),
+        changes=statistics.fmean(each("changes")),
+        unserved=max(each("longest_unserved_seconds")),
     )
 
 

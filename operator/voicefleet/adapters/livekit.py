@@ -138,14 +138,14 @@ def parse_counts(text: str, *, source: str) -> ServerCounts:
     """
     samples = SAMPLE_LINE.findall(text)
     rooms = [value for name, value in samples if name == ROOMS]
-    participants = [value for name, value in samples if name == PARTICIPANTS]
+    participants = [_parse_count(value) for name, value in samples if name == PARTICIPANTS]
     if not rooms:
         raise UnavailableError(f"{source}: no {ROOMS}; is this a LiveKit server?")
-    found = [_parse_count(value) for value in rooms]
-    for value, count in zip(rooms, found, strict=True):
-        if count is None:
-            raise UnavailableError(f"{source}: {ROOMS} is {value}, which is no count")
-    return ServerCounts(_total(found) or 0, _total([_parse_count(one) for one in participants]))
+    total = _total([_parse_count(value) for value in rooms])
+    if total is None:
+        wrong = next(value for value in rooms if _parse_count(value) is None)
+        raise UnavailableError(f"{source}: {ROOMS} is {wrong}, which is no count")
+    return ServerCounts(total, _total(participants))
 
 
 def _total(counts: Sequence[int | None]) -> int | None:

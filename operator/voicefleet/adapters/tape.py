@@ -123,14 +123,19 @@ def encode(value: Any) -> Any:
 
 def _encode_plain(value: Any) -> Any:
     if isinstance(value, Mapping):
-        if all(type(key) is str and key != TAG for key in value):
-            return {key: encode(part) for key, part in value.items()}
-        return {TAG: "map", "items": [[encode(key), encode(value[key])] for key in value]}
+        return _encode_mapping(value)
     if isinstance(value, tuple):
         return {TAG: "tuple", "items": [encode(part) for part in value]}
     if isinstance(value, list):
         return [encode(part) for part in value]
     return value
+
+
+def _encode_mapping(value: Mapping[Any, Any]) -> Any:
+    """Return an object of JSON where its keys allow that, else its items."""
+    if all(type(key) is str and key != TAG for key in value):
+        return {key: encode(part) for key, part in value.items()}
+    return {TAG: "map", "items": [[encode(key), encode(value[key])] for key in value]}
 
 
 def decode(value: Any) -> Any:
@@ -143,9 +148,13 @@ def decode(value: Any) -> Any:
         return [decode(part) for part in value]
     if not isinstance(value, dict):
         return value
-    match value.get(TAG):
-        case None:
-            return {key: decode(part) for key, part in value.items()}
+    if TAG not in value:
+        return {key: decode(part) for key, part in value.items()}
+    return _decode_tagged(value)
+
+
+def _decode_tagged(value: Mapping[str, Any]) -> Any:
+    match value[TAG]:
         case "datetime":
             return datetime.fromisoformat(value["value"])
         case "timedelta":

@@ -132,15 +132,13 @@ def decide_agents(
     new = balance_sets(current, targets.current)
     recall = new.recall + old.recall
     cordon = new.cordon + old.cordon
+    # An older revision's workers leave because of their age, not because fewer are wanted.
+    doubts = [doubt or unknown] * len(current) + [doubt] * len(rollout.old)
     scaling = [
-        _scale(
-            workers,
-            unmade=unmade,
-            recall=recall,
-            doubt=doubt or (unknown if workers is rollout.current else ""),
-            now=now,
+        _scale(workers, unmade=unmade, recall=recall, doubt=doubted, now=now)
+        for workers, unmade, doubted in zip(
+            rollout.sets, new.unmade + old.unmade, doubts, strict=True
         )
-        for workers, unmade in zip(rollout.sets, new.unmade + old.unmade, strict=True)
     ]
     if current:
         scaling[0] = _grow(scaling[0], by=new.shortfall, targets=targets)

@@ -115,12 +115,18 @@ def read_arrivals(stored: object) -> Arrivals:
     if not isinstance(stored, Mapping):
         return Arrivals()
     since, first = read_whole(stored.get("since")), read_whole(stored.get("first"))
-    counts = stored.get("counts")
-    if since is None or first is None or not isinstance(counts, list) or len(counts) > BINS_MAX:
+    counts = _read_counts(stored.get("counts"))
+    if since is None or first is None or counts is None:
         return Arrivals()
-    read = [read_whole(count) for count in counts]
+    return Arrivals(since, first, counts)
+
+
+def _read_counts(stored: object) -> tuple[int, ...] | None:
+    if not isinstance(stored, list) or len(stored) > BINS_MAX:
+        return None
+    read = [read_whole(count) for count in stored]
     known = tuple(count for count in read if count is not None and count <= COUNT_MAX)
-    return Arrivals(since, first, known) if len(known) == len(counts) else Arrivals()
+    return known if len(known) == len(stored) else None
 
 
 def _count_by_bin(starts: Iterable[datetime], now: datetime) -> dict[int, int]:

@@ -112,18 +112,19 @@ class _Tally:
         told = _sessions_of(report)
         if report is not None and report.session_starts:
             self._note_beginnings(report)
-        is_serving = pod.is_ready and not (report is not None and report.is_cordoned)
+        is_serving = _is_serving(pod, report)
         self.serving += is_serving
         if told is not None and report is not None and self._is_usable(report):
-            self._hear(told, free=max(0, self._slots - told) if is_serving else 0)
+            self._hear(told, is_serving=is_serving)
         elif told is not None or pod.is_ready:
             self._miss(pod, told or 0, is_new=report is None and self._is_new(pod))
 
-    def _hear(self, told: int, *, free: int) -> None:
+    def _hear(self, told: int, *, is_serving: bool) -> None:
         self.heard += 1
         self.sessions += told
         self.at_most += told
-        self.free += free
+        if is_serving:
+            self.free += max(0, self._slots - told)
 
     def _miss(self, pod: Pod, told: int, *, is_new: bool) -> None:
         self.silent.append(pod.name)
@@ -160,6 +161,11 @@ def _callable_pods(pods: Iterable[Pod]) -> Iterable[Pod]:
     return (
         pod for pod in pods if pod.tier is Tier.AGENTS and pod.is_running and not pod.is_finished
     )
+
+
+def _is_serving(pod: Pod, report: WorkerReport | None) -> bool:
+    """Say whether a worker takes new sessions."""
+    return pod.is_ready and not (report is not None and report.is_cordoned)
 
 
 def _sessions_of(report: WorkerReport | None) -> int | None:

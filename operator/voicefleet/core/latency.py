@@ -109,17 +109,21 @@ def view_latency(
 
     ttfb = read(signals.ttfb_milliseconds)
     told = signals.faults.get("ttfb") or signals.faults.get("metricsProvider", "")
-    is_few = ttfb.unfit is Unfit.TOO_FEW or told.startswith(FEW)
     stages = {stage: read(sample).value for stage, sample in signals.stages.items()}
-    hits = read(signals.rate_limit_hits, 0).value
     return Latency(
         target_milliseconds,
         ttfb.value,
         {stage: value for stage, value in stages.items() if value is not None},
-        is_rate_limited=hits is not None and hits > 0,
-        fault="" if ttfb.is_fit or is_few else told or str(ttfb.unfit),
+        is_rate_limited=(read(signals.rate_limit_hits, 0).value or 0) > 0,
+        fault=_find_fault(ttfb, told),
         is_absent=ttfb.unfit is Unfit.MISSING and (not told or told.startswith(EMPTY)),
     )
+
+
+def _find_fault(ttfb: Reading, told: str) -> str:
+    """Return what is wrong with the TTFB; too few turns are no fault but a quiet hour."""
+    is_few = ttfb.unfit is Unfit.TOO_FEW or told.startswith(FEW)
+    return "" if ttfb.is_fit or is_few else told or str(ttfb.unfit)
 
 
 @dataclass(frozen=True, slots=True)

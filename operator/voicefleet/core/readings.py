@@ -64,9 +64,7 @@ def read_sample(
     if sample is None:
         return Reading(None, Unfit.MISSING)
     value = sample.value
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return Reading(None, Unfit.NOT_A_NUMBER)
-    if isinstance(value, float) and not math.isfinite(value):
+    if not _is_number(value):
         return Reading(None, Unfit.NOT_A_NUMBER)
     if not 0 <= value <= VALUE_MAX:
         return Reading(None, Unfit.OUT_OF_RANGE)
@@ -77,3 +75,10 @@ def read_sample(
     if count_min and (sample.count is None or sample.count < count_min):
         return Reading(None, Unfit.TOO_FEW)
     return Reading(float(value))
+
+
+def _is_number(value: object) -> bool:
+    """Say whether it is a finite number; a bool is an int to Python, and none."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)

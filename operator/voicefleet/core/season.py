@@ -155,12 +155,7 @@ def read_season(stored: object) -> Season:
     """
     if not isinstance(stored, Mapping):
         return Season()
-    weeks = stored.get("weeks")
-    kept = {
-        number: week
-        for number, week in (weeks.items() if isinstance(weeks, Mapping) else ())
-        if isinstance(number, str) and isinstance(week, list) and len(week) == WEEK_BINS
-    }
+    kept = _read_weeks(stored.get("weeks"))
     until, watched = read_whole(stored.get("until")), read_whole(stored.get("watched"))
     area = read_number(stored.get("area"))
     if until is None or watched is None or area is None:
@@ -168,6 +163,14 @@ def read_season(stored: object) -> Season:
     if watched > BIN_SECONDS or area > SESSIONS_MAX * watched:
         return Season(until, weeks=kept)
     return Season(until, area, watched, kept)
+
+
+def _read_weeks(stored: object) -> dict[str, list[int]]:
+    return {
+        number: week
+        for number, week in (stored.items() if isinstance(stored, Mapping) else ())
+        if isinstance(number, str) and isinstance(week, list) and len(week) == WEEK_BINS
+    }
 
 
 def _with_mean(

@@ -6,7 +6,7 @@ remembered of an idle fleet stays the same for ever. Called by `core/stabilise` 
 parts of `core` that look back.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -21,6 +21,14 @@ CHANGES_MAX = 400
 
 NUMBER_MAX = 1e11
 """Larger than any time in seconds until the year 5138, and than any count of a fleet."""
+
+
+def _until(changes: Sequence[tuple[int, float]], at: int) -> list[tuple[int, float]]:
+    """Return the changes up to `at`; later ones become one of then, of their largest value."""
+    if not changes or changes[-1][0] <= at:
+        return list(changes)
+    past = [change for change in changes if change[0] < at]
+    return [*past, (at, max(value for time, value in changes if time >= at))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +48,7 @@ class Steps:
         A clock that went back makes the later entries one entry of now, of their largest
         value: what was known stays known, and waits its whole time again.
         """
-        past = [change for change in self.changes if change[0] <= at]
-        undone = [change[1] for change in self.changes if change[0] > at]
-        if undone:
-            if past and past[-1][0] == at:
-                undone.append(past.pop()[1])
-            past.append((at, max(undone)))
+        past = _until(self.changes, at)
         if past and at - past[-1][0] < GRAIN_SECONDS:
             began, known = past.pop()
             value = max(known, value)

@@ -4,10 +4,11 @@ The executor runs steps in order and stops at the first conflict. The same sente
 to the log, to the Event, to status and to `voicefleet plan`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from itertools import chain
 from typing import Any
 
 from voicefleet.manifests import Manifest, ObjectKey
@@ -153,3 +154,28 @@ class Plan:
 
 NOTHING = Plan()
 """What has to be done about nearly every child in nearly every cycle."""
+
+
+def join_plans(*plans: Plan) -> Plan:
+    """Return one plan that does the given ones in their order."""
+    plans = tuple(plan for plan in plans if plan is not NOTHING)
+    waits = [plan.wake_after for plan in plans if plan.wake_after is not None]
+    return Plan(
+        tuple(chain.from_iterable(plan.steps for plan in plans)),
+        tuple(chain.from_iterable(plan.decisions for plan in plans)),
+        min(waits, default=None),
+        _merge(plan.notes for plan in plans),
+        _join_memories(plans),
+    )
+
+
+def _join_memories(plans: Iterable[Plan]) -> dict[str, Any] | None:
+    memories = [plan.memory for plan in plans if plan.memory is not None]
+    return _merge(memories) if memories else None
+
+
+def _merge(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    merged: dict[str, Any] = {}
+    for part in parts:
+        merged.update(part)
+    return merged

@@ -7,7 +7,7 @@ answer may lead to a removal, because nothing is removed on an old word. Called 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -84,9 +84,7 @@ class Observer:
         children = await self._find_children(key, pods)
         pods = disown_strangers(pods, children)
         agents = [pod for pod in pods if pod.tier is Tier.AGENTS and not pod.is_finished]
-        running = [pod for pod in agents if pod.is_running and pod.ip]
-        await self._meet(key, [pod for pod in running if pod.is_ready])
-        self._workers.follow(key, running)
+        await self._follow(key, [pod for pod in agents if pod.is_running and pod.ip])
         matter = may_remove_servers(fleet, children) or self._is_any_cordoned(agents)
         workers, servers, is_terminating = await asyncio.gather(
             self._read_workers(agents),
@@ -108,6 +106,11 @@ class Observer:
         """Let go of a fleet that does not exist any more."""
         self._met.pop(key, None)
         self._metrics.forget(key)
+
+    async def _follow(self, key: ObjectKey, running: Sequence[Pod]) -> None:
+        """Ask new workers once, and keep asking all of them behind the cycles."""
+        await self._meet(key, [pod for pod in running if pod.is_ready])
+        self._workers.follow(key, running)
 
     async def _meet(self, key: ObjectKey, ready: Iterable[Pod]) -> None:
         """Ask each ready worker once, when it is first seen; from then on its poll tells."""

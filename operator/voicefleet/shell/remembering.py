@@ -83,19 +83,26 @@ class MemoryKeeper:
         is_whole = child is not None and is_owned(child, fleet.uid)
         if is_whole and lasting(memory.planned) == lasting(memory.kept):
             return None
-        now = self._clock.monotonic()
-        if (wait := find_due(memory) - now) > 0:
+        wait = find_due(memory) - self._clock.monotonic()
+        if wait > 0:
             return wait
-        text = to_text(memory.planned)
+        await self._keep_now(fleet, child, memory=memory, is_whole=is_whole)
+        return None
+
+    async def _keep_now(
+        self, fleet: Fleet, child: Child | None, *, memory: FleetMemory, is_whole: bool
+    ) -> None:
+        """Write what is remembered, unless just that is written there."""
+        planned = memory.planned or {}
+        text = to_text(planned)
         if len(text) > TEXT_MAX:
             self._tell_once(memory, f"{fleet}: {len(text)} characters to remember, {TEXT_MAX} kept")
-            return None
-        memory.kept_at, memory.unkept_since = now, None
+            return
+        memory.kept_at, memory.unkept_since = self._clock.monotonic(), None
         if not is_whole or text != to_text(memory.kept):
             await self._write_text(fleet, child, text, memory=memory)
         else:
-            memory.kept = memory.planned
-        return None
+            memory.kept = planned
 
     async def _write_text(
         self, fleet: Fleet, child: Child | None, text: str, *, memory: FleetMemory

@@ -55,6 +55,13 @@ def size_by_buffer(
         if allocated <= 0 and fleet.places >= policy.low:
             return 1
         buffer = math.ceil(allocated * 100 / (100 - policy.percent)) - allocated
+    return _keep_buffer(policy, fleet, servers, buffer)
+
+
+def _keep_buffer(
+    policy: CounterPolicy, fleet: FleetCount, servers: Sequence[tuple[int, int]], buffer: int
+) -> int:
+    """Bring the free places to the buffer, within the bounds of the capacity."""
     free = fleet.capacity - fleet.count
     is_short, is_over = fleet.capacity < policy.low, fleet.capacity > policy.high
     if is_short or (is_over and free <= buffer):

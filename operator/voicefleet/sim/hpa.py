@@ -43,19 +43,38 @@ def size_by_pods(
         assumed: What a pod without a metric is taken to use when the count would shrink: 100
             for a resource (its whole request), the target for every other metric.
     """
-    counted = [pod for pod in pods if pod.is_counted]
-    ready = [pod.value for pod in counted if not pod.is_unready and pod.value is not None]
-    missing = sum(pod.value is None and not pod.is_unready for pod in counted)
-    unready = sum(pod.is_unready for pod in counted)
+    ready, missing, unready = _sort_out(pods)
     if not ready:
         return None
     ratio = _ratio(ready, target)
-    refills = unready if ratio > 1 else 0
-    if not refills and not missing:
+    if not missing and (ratio <= 1 or not unready):
         return current if _is_tolerated(ratio) else math.ceil(ratio * len(ready))
-    fill = (target if assumed is None else assumed) if ratio < 1 else 0
-    values = [*ready, *([fill] * missing if ratio != 1 else []), *([0] * refills)]
+    fill = target if assumed is None else assumed
+    values = ready + _assume(ratio, missing, unready, fill=fill)
     return _keep_direction(current, ratio, _ratio(values, target), len(values))
+
+
+def _sort_out(pods: Sequence[PodReading]) -> tuple[list[int], int, int]:
+    """Return the values, how many pods have none, and how many have just begun."""
+    counted = [pod for pod in pods if pod.is_counted]
+    judged = [pod.value for pod in counted if not pod.is_unready]
+    ready = [value for value in judged if value is not None]
+    return ready, len(judged) - len(ready), len(counted) - len(judged)
+
+
+def _assume(ratio: float, missing: int, unready: int, *, fill: int) -> list[int]:
+    """Return what pods of which nothing is known are taken to use.
+
+    Args:
+        ratio: Of the others' average and the target. Where it would shrink the count, a pod
+            without a metric counts as `fill`; where it would grow it, it counts as idle.
+        missing: Pods without a metric.
+        unready: Pods that have just begun; idle where the count would grow.
+        fill: A pod's assumed value.
+    """
+    if ratio > 1:
+        return [0] * (missing + unready)
+    return [fill] * missing if ratio < 1 else []
 
 
 def _keep_direction(current: int, before: float, after: float, count: int) -> int:

@@ -115,8 +115,13 @@ def activate(
         return floor.low_of_hpa if is_asleep else current
     if failed:
         return current
+    is_cool = idle_seconds is None or idle_seconds > COOLDOWN_SECONDS
+    return _let_rest(current, floor, is_cool=is_cool)
+
+
+def _let_rest(current: int, floor: Floor, *, is_cool: bool) -> int:
+    """Return the count while no trigger asks for anything."""
     rest = 0 if floor.idle is None else floor.idle
     if current > rest and (floor.idle is not None or floor.low == 0):
-        is_cool = idle_seconds is None or idle_seconds > COOLDOWN_SECONDS
         return rest if is_cool else current
     return max(current, floor.low) if floor.idle is None else current

@@ -10,6 +10,7 @@ while the operator runs.
 import logging
 import re
 from collections.abc import Awaitable, Callable, Collection
+from typing import Any
 
 from voicefleet.adapters.kubernetes.calls import SCHEMA_REFUSAL
 from voicefleet.errors import RefusedError
@@ -70,10 +71,14 @@ def without_fields(status: Manifest, paths: Collection[FieldPath]) -> Manifest:
     kept = {name: value for name, value in status.items() if (name,) not in paths}
     for name, value in kept.items():
         inner = [path[1:] for path in paths if len(path) > 1 and path[0] == name]
-        if inner and isinstance(value, dict):
-            kept[name] = without_fields(value, inner)
-        elif inner and isinstance(value, list | tuple):
-            kept[name] = [
-                without_fields(each, inner) if isinstance(each, dict) else each for each in value
-            ]
+        if inner:
+            kept[name] = _without_inner(value, inner)
     return kept
+
+
+def _without_inner(value: Any, paths: Collection[FieldPath]) -> Any:
+    if isinstance(value, dict):
+        return without_fields(value, paths)
+    if isinstance(value, list | tuple):
+        return [_without_inner(each, paths) for each in value]
+    return value
