@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 
 from voicefleet.sim.generators import campus_day, office_hours, steady, viral
@@ -44,8 +44,18 @@ WIDTH = 156
 """Columns where there is no terminal that says how wide it is."""
 HOURS_PER_DAY = 24
 
-CONFIDENCE = {1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 9: 2.262, 19: 2.093}
-"""Student's t for 95 % by degrees of freedom; larger ones count as 1.96."""
+CONFIDENCE = (
+    12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228,
+    2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086,
+)  # fmt: skip
+"""Student's t for 95 %, from one degree of freedom on; beyond the last one 2."""
+
+HEADINGS = (
+    "policy", "slots", "bad %", "- ours", "± 95 %", "away", "slow", "cut", "hours",
+    "x ideal", "starts", "changes", "unserved", "beside ours",
+)  # fmt: skip
+WORDS = frozenset({"policy", "beside ours"})
+"""Columns that are no numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +89,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the comparison and print it; returns 1 where scaling of ours has cut a call."""
     options = read_options(arguments)
     console = Console(width=None if sys.stdout.isatty() else WIDTH)
-    seeds = options.seeds or (QUICK_SEEDS if options.quick else SEEDS)
-    traces = choose_traces(options)
+    seeds, traces = count_seeds(options), choose_traces(options)
     kept = Kept.at(options.results)
     draw_all(traces, seeds, kept, processes=options.processes, seconds=options.minutes * 60)
     frozen = configuration_hash()
     console.print(f"{describe_curve()}; at most {WORKERS_MAX} workers; frozen {frozen}")
-    cuts = [show_trace(trace, seeds, kept, console) for trace in traces]
+    cuts = [show_trace(trace, kept, console, options) for trace in traces]
     return 1 if sum(cuts) else 0
 
 
@@ -98,11 +107,18 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--trace", type=Path, action="append", default=[], metavar="CSV")
     parser.add_argument("--only", action="append", default=[], metavar="NAME", help="of a trace")
     parser.add_argument("--results", type=Path, metavar="FILE", help="keep draws in it, and go on")
+    parser.add_argument("--markdown", action="store_true", help="print the tables as Markdown")
     parser.add_argument("--processes", type=int, default=PROCESSES)
     parser.add_argument(
         "--minutes", type=float, default=math.inf, help="begin no draw after so long"
     )
     return parser.parse_args(arguments)
+
+
+def count_seeds(options: argparse.Namespace) -> int:
+    """Return how many draws of each trace were asked for."""
+    seeds: int | None = options.seeds
+    return seeds or (QUICK_SEEDS if options.quick else SEEDS)
 
 
 def choose_traces(options: argparse.Namespace) -> list[Trace]:
@@ -112,16 +128,20 @@ def choose_traces(options: argparse.Namespace) -> list[Trace]:
     return [trace for trace in traces if not options.only or trace.name in options.only]
 
 
-def show_trace(trace: Trace, seeds: int, kept: Kept, console: Console) -> int:
+def show_trace(trace: Trace, kept: Kept, console: Console, options: argparse.Namespace) -> int:
     """Print a trace's table once all its draws are there; return the calls that ours has cut."""
-    frozen = configuration_hash()
+    frozen, seeds = configuration_hash(), count_seeds(options)
     names = [name_draw(trace, seed, frozen) for seed in range(1, seeds + 1)]
     draws = [kept.draws[name] for name in names if name in kept.draws]
     if len(draws) < seeds:
         console.print(f"{trace.name}: {len(draws)} of {seeds} seeds so far; run again to go on")
         return 0
     rows = compare(draws)
-    print_trace(trace, rows, console, title=f"{seeds} paired seeds, frozen {frozen}")
+    title = f"{seeds} paired seeds, frozen {frozen}"
+    if options.markdown:
+        print(write_trace(trace, rows, title=title))
+    else:
+        print_trace(trace, rows, console, title=title)
     return sum(row.cut for row in rows if row.policy == OURS)
 
 
@@ -185,7 +205,8 @@ def difference(peer: Row, ours: Row) -> tuple[float, float]:
     if len(gaps) < 2:
         return gaps[0], math.inf
     error = statistics.stdev(gaps) / math.sqrt(len(gaps))
-    return statistics.fmean(gaps), CONFIDENCE.get(len(gaps) - 1, 1.96) * error
+    student = CONFIDENCE[len(gaps) - 2] if len(gaps) - 2 < len(CONFIDENCE) else 2.0
+    return statistics.fmean(gaps), student * error
 
 
 def print_trace(trace: Trace, rows: Sequence[Row], console: Console, *, title: str) -> None:
@@ -195,25 +216,35 @@ def print_trace(trace: Trace, rows: Sequence[Row], console: Console, *, title: s
         title=f"{trace.name}, {trace.seconds / 3600:g} h, {title}", title_justify="left",
         box=box.SIMPLE, padding=(0, 1, 0, 0),
     )  # fmt: skip
-    headings = (
-        "policy", "slots", "bad %", "- ours", "± 95 %", "away", "slow", "cut", "hours",
-        "x ideal", "starts", "changes", "unserved", "beside ours",
-    )  # fmt: skip
-    for heading in headings:
-        is_words = heading in {"policy", "beside ours"}
-        table.add_column(heading, justify="left" if is_words else "right", no_wrap=True)
+    for heading in HEADINGS:
+        justify: JustifyMethod = "left" if heading in WORDS else "right"
+        table.add_column(heading, justify=justify, no_wrap=True)
     for row in rows:
-        gap, interval = difference(row, ours)
-        table.add_row(
-            row.policy, str(row.slots), f"{row.bad_mean:.3f}",
-            "" if row is ours else f"{gap:+.3f}", "" if row is ours else f"{interval:.3f}",
-            f"{row.rejected:.1f}", f"{row.slow:.1f}", str(row.cut), f"{row.hours_mean:.0f}",
-            f"{row.ratio:.2f}", f"{row.starts:.0f}", f"{row.changes:.0f}",
-            f"{row.unserved:.0f}", place_beside(row, ours),
-        )  # fmt: skip
+        table.add_row(*_cells(row, ours))
     console.print(table)
     for sentence in conclude(rows):
         console.print(f"  {sentence}", highlight=False)
+
+
+def write_trace(trace: Trace, rows: Sequence[Row], *, title: str) -> str:
+    """Return the same as Markdown, for docs/policies.md."""
+    rule = ["---" if heading in WORDS else "---:" for heading in HEADINGS]
+    table = [HEADINGS, rule, *(_cells(row, rows[0]) for row in rows)]
+    lines = [f"| {' | '.join(cells)} |" for cells in table]
+    told = [f"- {sentence}" for sentence in conclude(rows)]
+    heading = f"## {trace.name}, {trace.seconds / 3600:g} h, {title}"
+    return "\n".join([heading, "", *lines, "", *told, ""])
+
+
+def _cells(row: Row, ours: Row) -> tuple[str, ...]:
+    gap, interval = difference(row, ours)
+    return (
+        row.policy, str(row.slots), f"{row.bad_mean:.3f}",
+        "" if row is ours else f"{gap:+.3f}", "" if row is ours else f"{interval:.3f}",
+        f"{row.rejected:.1f}", f"{row.slow:.1f}", str(row.cut), f"{row.hours_mean:.0f}",
+        f"{row.ratio:.2f}", f"{row.starts:.0f}", f"{row.changes:.0f}",
+        f"{row.unserved:.0f}", place_beside(row, ours),
+    )  # fmt: skip
 
 
 def place_beside(row: Row, ours: Row) -> str:
