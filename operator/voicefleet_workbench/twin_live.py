@@ -1,16 +1,19 @@
 """Plays the demo's day on a local cluster, and writes down who called and what was decided.
 
 The same story as `make demo` (a campus opens its doors, the metrics provider goes away, all go
-home), without the peer. Its clock runs twelve times too fast for people, but the operator's own
-times are real seconds: only the day is short. Called by `twin`.
+home), without the peer and with a longer afternoon. People live twelve times too fast in it, but
+the operator's own times are real seconds, so the fleet goes down at the operator's own pace: with
+the demo's (a window of 10 s) a decision that comes a second later is another decision. Called by
+`twin`.
 """
 
 import json
 import os
+import re
 import time
-from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from statistics import fmean
 from typing import Final
 
@@ -38,6 +41,9 @@ EXAMPLE: Final = ROOT / "docs" / "examples" / "interviews.yaml"
 TICK_SECONDS: Final = 1.0
 """12 s of the story: as often as controllers look, which is each 15 s."""
 
+DAY: Final = (*story.CHAPTERS[:-1], replace(story.CHAPTERS[-1], seconds=120))
+"""Workers begin to go two minutes after the callers, so the afternoon lasts longer."""
+
 READY_SECONDS: Final = 90.0
 LOOK_SECONDS: Final = 0.25
 
@@ -46,6 +52,12 @@ STARTS_EACH_TICKS: Final = 10
 
 ROUND_SECONDS: Final = 10.0
 """Between two rounds of questions to a metrics provider, by default (`settings`)."""
+
+ANNOUNCED_BEFORE: Final = timedelta(seconds=5)
+"""The plan is known a few seconds later, and the day begins then."""
+
+DECISION: Final = re.compile(r"(\d\d):(\d\d):(\d\d\.\d+) INFO +\S+ (agents \d+→.*)")
+"""A line of the operator's log that tells of the number of workers."""
 
 FLEETS: Final = f"/apis/voicefleet.dev/v1alpha1/namespaces/{OURS}/voicefleets"
 
@@ -88,7 +100,7 @@ def record_day(*, seed: int = SEED, is_announced: bool = False) -> Recording:
             cluster.folder / "operator", lease_namespace=installed.namespace,
         )  # fmt: skip
         with operator:
-            fleet = manifests.campus_fleet(yaml.safe_load(EXAMPLE.read_text()))
+            fleet = make_manifest()
             notes = _begin(cluster, fleet)
             surge = _announce(cluster) if is_announced else None
             cycles = _count_cycles(operator)
@@ -96,35 +108,57 @@ def record_day(*, seed: int = SEED, is_announced: bool = False) -> Recording:
             _live_through(cluster, notes, seed=seed)
             seconds = (notes.now - began) / (_count_cycles(operator) - cycles)
             return _write_down(
-                cluster, notes, fleet=fleet, surge=surge, platform=installed.platform,
-                cycle_seconds=seconds,
-            )  # fmt: skip
+                cluster, notes, operator, fleet=fleet, surge=surge, cycle_seconds=seconds
+            )
+
+
+def make_manifest() -> Manifest:
+    """Return the demo's fleet with the operator's own pace of going down."""
+    fleet = manifests.campus_fleet(yaml.safe_load(EXAMPLE.read_text()))
+    del fleet["spec"]["scaling"]["scaleDown"]
+    return fleet
 
 
 def _begin(cluster: LocalCluster, fleet: Manifest) -> Notes:
     """Apply the fleet and wait until it is Ready."""
+
+    def is_ready() -> bool:
+        conditions = _read_fleet(cluster).get("status", {}).get("conditions", [])
+        return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
     cluster.kubectl("create", "namespace", OURS)
     notes = Notes(SystemClock().now(), time.monotonic())
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps(fleet))
-    while not _is_ready(_read_fleet(cluster)):
-        if notes.now > READY_SECONDS:
-            raise TimeoutError(f"{OURS}/{FLEET} is not Ready after {READY_SECONDS:.0f} s")
-        time.sleep(LOOK_SECONDS)
+    _wait("is Ready", is_ready)
     return notes
 
 
 def _announce(cluster: LocalCluster) -> Manifest:
-    plan = manifests.campus_day(SystemClock().now())
+    """Announce the day, and wait until the operator has read that."""
+
+    def is_known() -> bool:
+        return bool(_read_fleet(cluster)["status"].get("surge"))
+
+    plan = manifests.campus_day(SystemClock().now() + ANNOUNCED_BEFORE)
     cluster.kubectl("apply", "-f", "-", stdin=json.dumps(plan))
+    _wait("knows its SurgePlan", is_known)
     return plan
+
+
+def _wait(what: str, is_so: Callable[[], bool]) -> None:
+    begun = time.monotonic()
+    while not is_so():
+        if time.monotonic() - begun > READY_SECONDS:
+            raise TimeoutError(f"not within {READY_SECONDS:.0f} s: {OURS}/{FLEET} {what}")
+        time.sleep(LOOK_SECONDS)
 
 
 def _live_through(cluster: LocalCluster, notes: Notes, *, seed: int) -> None:
     """Let the day pass, with one tick a second."""
     begun, away_since = notes.now, None
-    for number in range(round(story.LENGTH_SECONDS / TICK_SECONDS)):
+    for number in range(round(story.length_of(DAY) / TICK_SECONDS)):
         time.sleep(max(0.0, begun + number * TICK_SECONDS - notes.now))
-        moment = story.moment_at(notes.now - begun)
+        moment = story.moment_at(notes.now - begun, DAY)
         ring(cluster.world, OURS, moment.sessions, seed=seed)
         if moment.chapter.metrics_away and away_since is None:
             cluster.stop_process(PROMETHEUS)
@@ -165,10 +199,10 @@ def _measure_starts(cluster: LocalCluster) -> dict[str, float]:
 def _write_down(
     cluster: LocalCluster,
     notes: Notes,
+    operator: OperatorProcess,
     *,
     fleet: Manifest,
     surge: Manifest | None,
-    platform: Path,
     cycle_seconds: float,
 ) -> Recording:
     callers = [
@@ -179,7 +213,7 @@ def _write_down(
         starts_at=notes.starts_at,
         fleet=fleet,
         surge=surge,
-        platform=platform.read_text(),
+        platform=operator.platform.read_text(),
         callers=tuple(callers),
         ticks=tuple(notes.ticks),
         outages=tuple(notes.outages),
@@ -187,6 +221,7 @@ def _write_down(
         pod_start_seconds=fmean(notes.starts.values()),
         cycle_seconds=cycle_seconds,
         metric_lag_seconds=(SCRAPE_SECONDS + ROUND_SECONDS) / 2,
+        decisions=tuple(find_decisions(operator.log, notes.starts_at)),
     )
 
 
@@ -195,9 +230,18 @@ def _read_fleet(cluster: LocalCluster) -> Manifest:
     return fleet
 
 
-def _is_ready(fleet: Manifest) -> bool:
-    conditions = fleet.get("status", {}).get("conditions", [])
-    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+def find_decisions(log: str, starts_at: datetime) -> Iterator[tuple[float, str]]:
+    """Yield what an operator's log says about the number of workers, and when.
+
+    The log has the time of day in UTC; a day that passes midnight goes on.
+    """
+    for line in log.splitlines():
+        if told := DECISION.match(line):
+            hours, minutes, seconds, sentence = told.groups()
+            clock = timedelta(hours=int(hours), minutes=int(minutes), seconds=float(seconds))
+            begun = timedelta(hours=starts_at.hour, minutes=starts_at.minute)
+            begun += timedelta(seconds=starts_at.second, microseconds=starts_at.microsecond)
+            yield (clock - begun) % timedelta(days=1) / timedelta(seconds=1), sentence
 
 
 def _count_cycles(operator: OperatorProcess) -> float:

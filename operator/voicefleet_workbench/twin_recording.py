@@ -47,6 +47,8 @@ class Recording:
     cycle_seconds: float
     """Between two cycles of the operator, on average."""
     metric_lag_seconds: float
+    decisions: tuple[tuple[float, str], ...] = ()
+    """What was decided about the workers, with its sentence; for people who look for a reason."""
 
     def to_json(self) -> str:
         """Return one JSON document."""
@@ -68,5 +70,6 @@ class Recording:
                 "callers": tuple((at, seconds) for at, seconds in document["callers"]),
                 "ticks": tuple(Tick(**tick) for tick in document["ticks"]),
                 "outages": tuple((at, seconds) for at, seconds in document["outages"]),
+                "decisions": tuple((at, told) for at, told in document.get("decisions", ())),
             }
         )

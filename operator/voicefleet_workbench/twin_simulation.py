@@ -4,6 +4,7 @@ The fleet, the callers, the start times and the rhythm of cycles are those of th
 nothing is fitted to what the operator decided.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
@@ -11,6 +12,7 @@ from voicefleet.api.parse import parse_surge_plan
 from voicefleet.cli.plan import SUFFIX_SHOWN
 from voicefleet.core.surge_windows import resolve_surges
 from voicefleet.model.fleet import Fleet
+from voicefleet.model.observed import Tier
 from voicefleet.model.surge import Bookings, Surge
 from voicefleet.settings import parse_platform
 from voicefleet.shell.fleets import make_fleet
@@ -27,8 +29,8 @@ SEED = 1
 """Of the dice that choose among workers; whom a call goes to hardly matters to the count."""
 
 
-def simulate_day(recording: Recording) -> tuple[Tick, ...]:
-    """Return what the simulated fleet looks like at each tick of the recording."""
+def simulate_day(recording: Recording) -> Recording:
+    """Return the same day with the ticks and the decisions of the simulated fleet."""
     fleet = _read_fleet(recording)
     dice = Random(SEED)
     world = World(
@@ -40,13 +42,22 @@ def simulate_day(recording: Recording) -> tuple[Tick, ...]:
         seed=SEED,
     )
     operator = OperatorRun(
-        world, fleet, replicas=fleet.spec.agents.min_replicas, surges=_read_surges(recording)
+        world,
+        fleet,
+        replicas=fleet.spec.agents.min_replicas,
+        surges=_read_surges(recording),
+        hearing_seconds=recording.cycle_seconds,
     )
     ticks = []
     for tick in recording.ticks:
         world.run_until(tick.at)
         ticks.append(Tick(tick.at, operator.wanted, world.serving, world.sessions))
-    return tuple(ticks)
+    decisions = tuple(
+        (decided.at_seconds, decided.because)
+        for decided in operator.decisions
+        if decided.because.startswith(f"{Tier.AGENTS} ")
+    )
+    return replace(recording, ticks=tuple(ticks), decisions=decisions)
 
 
 def make_conditions(recording: Recording) -> Conditions:
@@ -58,7 +69,7 @@ def make_conditions(recording: Recording) -> Conditions:
         workers_per_node=NODE_PLACES,
         patience_seconds=recording.patience_seconds,
         metric_lag_seconds=recording.metric_lag_seconds,
-        sync_seconds=max(SECOND_LOOK_SECONDS, recording.cycle_seconds),
+        sync_seconds=SECOND_LOOK_SECONDS,
         outages=tuple(
             Outage(at, seconds, (Witness.PROMETHEUS,)) for at, seconds in recording.outages
         ),

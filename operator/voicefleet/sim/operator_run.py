@@ -55,6 +55,8 @@ class OperatorRun:
         replicas: Workers at the beginning.
         surges: Announced demand.
         memory: What an earlier operator of the fleet left behind, as JSON; empty for a new one.
+        hearing_seconds: How soon a cycle follows news of a worker, as the real operator hears
+            it; None where that waits for the next look, as in everything that is compared.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class OperatorRun:
         replicas: int,
         surges: tuple[Surge, ...] = (),
         memory: Mapping[str, Any] | None = None,
+        hearing_seconds: float | None = None,
     ) -> None:
         agents = AgentsStatus(desired_replicas=replicas)
         status = VoiceFleetStatus(observed_generation=fleet.generation, agents=agents)
@@ -85,6 +88,8 @@ class OperatorRun:
         self._begin()
         world.on_unserved = self._wake_for_caller
         world.on_idle = self._wake_for_idle
+        if hearing_seconds is not None:
+            world.on_news = lambda: self._wake(hearing_seconds)
         self._wake(world.conditions.sync_seconds)
         world.agenda.after(1.0, self._scrape)
 

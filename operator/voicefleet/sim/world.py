@@ -62,6 +62,8 @@ class World:
         """Is told when a caller finds no free slot."""
         self.on_idle: Callable[[Worker], None] = lambda _: None
         """Is told when a worker's last call has ended."""
+        self.on_news: Callable[[], None] = lambda: None
+        """Is told when a call has begun or ended, or a worker takes calls or no more."""
         self._callers = callers
         self._next_caller = 0
         self.moves = 0
@@ -250,6 +252,7 @@ class World:
     def _note_load(self, worker: Worker, *, before: int) -> None:
         """Keep count of sessions above the latency target."""
         self.moves += 1
+        self.on_news()
         after = len(worker.calls)
         if worker.is_open:
             self.free_slots += before - after
@@ -350,6 +353,7 @@ class World:
 
     def _refresh_open(self, worker: Worker) -> None:
         self.moves += 1
+        self.on_news()
         is_open = worker.is_open and not worker.is_gone
         if is_open == (worker in self._open):
             return

@@ -6,6 +6,7 @@ everybody goes home, and a quiet afternoon shows whose workers were taken away t
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,7 +43,14 @@ CHAPTERS: Final = (
     Chapter("everybody goes home", 60, 500, 40),
     Chapter("a quiet afternoon", 45, 40, 40),
 )
-LENGTH_SECONDS: Final = sum(chapter.seconds for chapter in CHAPTERS)
+
+
+def length_of(chapters: Sequence[Chapter]) -> float:
+    """Return the seconds of a story."""
+    return sum(chapter.seconds for chapter in chapters)
+
+
+LENGTH_SECONDS: Final = length_of(CHAPTERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +62,16 @@ class Moment:
     """Sessions that would be there if everybody who rang got through."""
 
 
-def moment_at(seconds: float) -> Moment:
-    """Return the moment so many seconds after the beginning of the demo."""
+def moment_at(seconds: float, chapters: Sequence[Chapter] = CHAPTERS) -> Moment:
+    """Return the moment so many seconds after the beginning of a story, by default the demo's."""
     rest = max(0.0, seconds)
-    for chapter in CHAPTERS:
+    for chapter in chapters:
         if rest < chapter.seconds:
             share = rest / chapter.seconds
             grown = share * (chapter.sessions_to - chapter.sessions_from)
             return Moment(chapter, chapter.sessions_from + grown)
         rest -= chapter.seconds
-    return Moment(CHAPTERS[-1], CHAPTERS[-1].sessions_to)
+    return Moment(chapters[-1], chapters[-1].sessions_to)
 
 
 def calls_per_second(sessions: float) -> float:

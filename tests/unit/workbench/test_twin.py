@@ -9,6 +9,7 @@ import yaml
 from voicefleet_localcluster.surge import manifests
 from voicefleet_workbench.sources import ROOT
 from voicefleet_workbench.twin import Comparison, compare
+from voicefleet_workbench.twin_live import find_decisions
 from voicefleet_workbench.twin_recording import Recording, Tick
 from voicefleet_workbench.twin_simulation import make_conditions, simulate_day
 
@@ -50,14 +51,15 @@ def test_the_simulated_day_has_the_recorded_callers():
     """40 s long and two a second, so 60 at the most; with 8 slots that is more than 2 workers."""
     simulated = simulate_day(a_day())
 
-    assert [tick.at for tick in simulated] == [tick.at for tick in a_day().ticks]
-    assert max(tick.sessions for tick in simulated) == 60
-    assert max(tick.wanted for tick in simulated) > 7
+    assert [tick.at for tick in simulated.ticks] == [tick.at for tick in a_day().ticks]
+    assert max(tick.sessions for tick in simulated.ticks) == 60
+    assert max(tick.wanted for tick in simulated.ticks) > 7
+    assert simulated.decisions[0][1].startswith("agents 2→3: ")
 
 
 def test_a_day_that_the_simulator_recorded_itself_is_the_same_again():
     """Anything else would be chance in the comparison."""
-    recording = a_day(ticks=simulate_day(a_day()))
+    recording = simulate_day(a_day())
 
     comparison = compare(recording)
 
@@ -68,17 +70,16 @@ def test_an_announced_day_is_simulated_with_its_plan():
     """Without the plan the simulator would not know why the fleet grew before anybody rang."""
     announced = a_day(surge=manifests.campus_day(BEGIN))
 
-    before, after = simulate_day(a_day())[0].wanted, simulate_day(announced)[0].wanted
+    plain, warned = simulate_day(a_day()).ticks[0], simulate_day(announced).ticks[0]
 
-    assert before == 2
-    assert after >= 500 / 8
+    assert plain.wanted == 2
+    assert warned.wanted >= 500 / 8
 
 
 def test_the_world_of_the_recording_is_the_simulators():
-    """Nodes stand there already, and a cycle follows each word of a worker."""
-    conditions = make_conditions(a_day(cycle_seconds=2.5))
+    """Nodes stand there already, pods start as fast, and Prometheus goes at the same time."""
+    conditions = make_conditions(a_day())
 
-    assert conditions.sync_seconds == 2.5
     assert (conditions.node_start_seconds, conditions.pod_start_seconds) == (0.0, 3.4)
     assert [(outage.starts_at, outage.seconds) for outage in conditions.outages] == [(30, 20)]
 
@@ -93,16 +94,39 @@ def test_the_world_of_the_recording_is_the_simulators():
 )
 def test_only_more_than_one_worker_counts(simulated: tuple[int, ...], apart_percent: float):
     """The bar is about ticks that differ by two workers or more."""
-    comparison = Comparison(ticks_of(5, 5, 5, 5), ticks_of(*simulated))
+    live = a_day(ticks=ticks_of(5, 5, 5, 5))
+
+    comparison = Comparison(live, a_day(ticks=ticks_of(*simulated)))
 
     assert comparison.apart_percent == apart_percent
 
 
 def test_the_worst_stretch_is_named_first():
     """Whoever looks for the reason looks there."""
-    live = ticks_of(5, 5, 5, 5, 5, 5)
+    live = a_day(ticks=ticks_of(5, 5, 5, 5, 5, 5), decisions=((0.5, "agents 4→5"),))
+    simulated = a_day(ticks=ticks_of(7, 7, 5, 5, 15, 5), decisions=((3.5, "agents 5→15"),))
 
-    stretches = Comparison(live, ticks_of(7, 7, 5, 5, 15, 5)).stretches()
+    comparison = Comparison(live, simulated)
 
+    stretches = comparison.stretches()
     assert [(stretch.worst, len(stretch.live)) for stretch in stretches] == [(10, 1), (2, 2)]
-    assert "4 to 4 s: by up to +10 workers" in str(stretches[0])
+    assert list(comparison.explain(stretches[0])) == [
+        "4 to 4 s, 1 tick: by up to +10 workers",
+        "       3.50 s  simulated: agents 5→15",
+    ]
+
+
+def test_decisions_are_read_from_the_operators_log():
+    """They say why the live fleet had another size; a day may pass midnight."""
+    log = (
+        "23:59:59.500 INFO    hiring/interviews: agents 2→3: 9 sessions, 1 spare\n"
+        "23:59:59.600 INFO    hiring/interviews: media 2→3: 90 connections\n"
+        "00:00:10.250 INFO    hiring/interviews: agents 3→4: more\n"
+    )
+
+    found = list(find_decisions(log, datetime(2026, 3, 2, 23, 59, 50, tzinfo=UTC)))
+
+    assert found == [
+        (9.5, "agents 2→3: 9 sessions, 1 spare"),
+        (20.25, "agents 3→4: more"),
+    ]
