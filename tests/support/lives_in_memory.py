@@ -205,7 +205,7 @@ class Life:
         self._judged = len(self.cluster.removed_pods)
 
     def _judge_status(self) -> None:
-        for fault in faults_in_status(self.objects()):
+        for fault in faults_in_status(self.objects("VoiceFleet", "ReplicaSet")):
             if fault not in self.failures:
                 self.failures.append(fault)
 
@@ -213,9 +213,13 @@ class Life:
         """Return what the fleet has come to."""
         return shape_of(self.objects(), NAMESPACE)
 
-    def objects(self) -> Objects:
-        """Return everything in the namespace by kind and name."""
-        return {(key.kind, key.name): self.cluster.get(key) for key in self.cluster.addresses()}
+    def objects(self, *kinds: str) -> Objects:
+        """Return everything in the namespace by kind and name, or what is of some kinds."""
+        return {
+            (key.kind, key.name): self.cluster.get(key)
+            for key in self.cluster.addresses()
+            if not kinds or key.kind in kinds
+        }
 
 
 async def _bury() -> None:
