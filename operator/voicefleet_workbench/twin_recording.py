@@ -37,7 +37,7 @@ class Recording:
     platform: str
     """The operator's configuration file."""
     callers: tuple[tuple[float, float], ...]
-    """When each caller rang, and how long they wanted to talk."""
+    """When each caller rang, and how long they talked; of one without an answer, would have."""
     ticks: tuple[Tick, ...]
     outages: tuple[tuple[float, float], ...]
     """When the metrics provider went away, and for how long."""

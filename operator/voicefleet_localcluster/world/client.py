@@ -100,7 +100,7 @@ class WorldClient:
         return answer
 
     def callers(self, namespace: str) -> list[tuple[datetime, float]]:
-        """Return when each caller of a namespace rang, and how long they wanted to talk."""
+        """Return when each caller of a namespace rang, and how long they talked or want to."""
         answer: list[tuple[str, float]] = self.http.call("GET", f"/control/callers/{namespace}")
         return [(datetime.fromisoformat(at), seconds) for at, seconds in answer]
 

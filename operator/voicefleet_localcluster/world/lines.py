@@ -2,7 +2,7 @@
 
 GET /control/traffic/N                 what became of the callers of a namespace
 PUT /control/traffic/N                 {"callsPerSecond": 2.5, "medianSeconds": 30, …}
-GET /control/callers/N                 [[when somebody rang, how long they want to talk], …]
+GET /control/callers/N                 [[when somebody rang, how long they talk], …]
 """
 
 import asyncio

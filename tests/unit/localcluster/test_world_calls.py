@@ -152,6 +152,16 @@ def test_everybody_who_rang_is_remembered_whatever_became_of_them():
     assert all(caller.seconds > 0 for caller in line.callers)
 
 
+def test_a_call_that_has_ended_is_remembered_as_long_as_it_lasted():
+    """The simulator ends a call to the millisecond, the world at its next tick."""
+    line = Line("hiring", Traffic(calls_per_second=3, median_seconds=4))
+
+    pass_time(line, 60, workers_of(9), servers_of(1))
+
+    first = line.callers[0]
+    assert first.seconds == pytest.approx(round(first.seconds, 1), abs=1e-9)
+
+
 def test_a_new_rate_before_the_first_caller_does_not_begin_the_wait_anew():
     """The demo tells its rate each second; with a long first wait nobody would ever ring."""
     line = Line("hiring", Traffic(calls_per_second=0.5, seed=3))
