@@ -6,6 +6,7 @@ compares; `--again FILE` compares a day that was kept. Also a part of `make benc
 
 import argparse
 import math
+import statistics
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ WITHIN: Final = 1
 
 APART_PERCENT_MAX: Final = 5.0
 """Ticks that may differ by more, of all."""
+
+QUANTILE_STEPS: Final = 20
+"""The last of 20 parts begins at the P95."""
 
 SHOWN_MAX: Final = 5
 """Stretches printed, the worst first."""
@@ -72,6 +76,10 @@ class Comparison:
     def worst(self) -> int:
         """The largest difference of the wanted counts, in workers."""
         return max(abs(one.wanted - two.wanted) for one, two in self._pairs())
+
+    def sessions_apart(self) -> list[int]:
+        """Return by how many running sessions both days differ at each tick."""
+        return [abs(one.sessions - two.sessions) for one, two in self._pairs()]
 
     def stretches(self) -> list[Stretch]:
         """Return where they differ, the worst first."""
@@ -131,6 +139,8 @@ def _judge(recording: Recording) -> Iterator[Figure]:
         comparison.apart_percent, "%", APART_PERCENT_MAX, day,
     )  # fmt: skip
     yield Figure("worst tick", comparison.worst, "workers", math.inf, "")
+    apart = statistics.quantiles(comparison.sessions_apart(), n=QUANTILE_STEPS)[-1]
+    yield Figure("sessions apart, P95", apart, "", math.inf, "the same callers got through")
 
 
 def main(arguments: Sequence[str]) -> int:
