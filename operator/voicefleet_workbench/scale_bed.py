@@ -135,7 +135,7 @@ class Bed:
             told = {item["metadata"]["name"]: item["spec"]["replicas"] for item in items}
             return wanted.items() <= told.items()
 
-        self.until(is_told, "all fleets", pause=1.0)
+        self.until(is_told, "all fleets", pause=2.0)
 
     def until(self, is_so: Callable[[], bool], what: str, *, pause: float = 0.25) -> None:
         """Wait until something is so.
