@@ -278,10 +278,10 @@ def conclude(rows: Sequence[Row]) -> Iterator[str]:
     equals = [row for row in peers if row.bad_mean <= ours.bad_mean + SAME_PERCENT]
     if equals:
         cheapest = min(equals, key=lambda row: row.hours_mean)
-        more = 100 * (cheapest.hours_mean / ours.hours_mean - 1)
+        more = round(100 * (cheapest.hours_mean / ours.hours_mean - 1))
         yield (
             f"the cheapest setting that serves as well is {cheapest.policy} with "
-            f"{cheapest.slots} slots: {more:+.0f} % worker-hours"
+            f"{cheapest.slots} slots: {more:+d} % worker-hours"
         )
     else:
         yield "no setting of any peer serves as well"
