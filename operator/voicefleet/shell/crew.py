@@ -12,8 +12,10 @@ from voicefleet.manifests import ObjectKey
 from voicefleet.shell.meter import Meter
 from voicefleet.shell.queue import WorkQueue
 
-CREW_SIZE = 8
-"""A cycle mostly waits for the API server; eight at once keep 32 connections busy enough."""
+CREW_SIZE = 16
+"""A cycle waits for the API server for six sevenths of its time. With a change in each of 1,000
+fleets eight at once had eight requests under way and took 96 s on a busy machine; 32
+connections carry more. A fleet that is built anew writes eight objects at once, so not 32."""
 
 
 class Crew:

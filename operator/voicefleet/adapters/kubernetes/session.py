@@ -146,7 +146,8 @@ class ApiSession:
         return max(asked, policy.pause_seconds(attempt, jitter))
 
     async def _try(self, call: Call, encoded: bytes | None, policy: RetryPolicy) -> Answer:
-        timeout = aiohttp.ClientTimeout(total=policy.timeout_seconds, connect=CONNECT_SECONDS)
+        # Waiting for one of our own connections to be free says nothing about the server.
+        timeout = aiohttp.ClientTimeout(total=policy.timeout_seconds, sock_connect=CONNECT_SECONDS)
         try:
             async with self._requests.request(
                 call.method,
