@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 import pytest
 import yaml
 
+from voicefleet.api.parse import parse_fleet
+from voicefleet.api.scaling import ScaleDownSpec
 from voicefleet_localcluster.surge import manifests
 from voicefleet_workbench.sources import ROOT
 from voicefleet_workbench.twin import Comparison, compare
-from voicefleet_workbench.twin_live import find_decisions
+from voicefleet_workbench.twin_live import find_decisions, make_manifest
 from voicefleet_workbench.twin_recording import Recording, Tick
 from voicefleet_workbench.twin_simulation import make_conditions, simulate_day
 
@@ -114,6 +116,16 @@ def test_the_worst_stretch_is_named_first():
         "4 to 4 s, 1 tick: by up to +10 workers",
         "       3.50 s  simulated: agents 5→15",
     ]
+
+
+def test_the_twins_fleet_goes_down_at_the_operators_own_pace():
+    """The demo's window of ten seconds is two of the steps in which targets are remembered."""
+    fleet = make_manifest()
+
+    scaling = parse_fleet({**fleet, "metadata": {**fleet["metadata"], "uid": "u"}}).spec.scaling
+
+    assert scaling.metrics_provider == "default"
+    assert scaling.scale_down == ScaleDownSpec()
 
 
 def test_decisions_are_read_from_the_operators_log():
