@@ -7,6 +7,7 @@ a worker, and when a cordoned worker's last call ends. Called by `sim/simulate`.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from voicefleet.api.status import AgentsStatus, VoiceFleetStatus
@@ -14,7 +15,7 @@ from voicefleet.core.safety import check_plan
 from voicefleet.errors import UnsafePlanError
 from voicefleet.manifests import key_of
 from voicefleet.model.fleet import Fleet
-from voicefleet.model.observed import Tier
+from voicefleet.model.observed import Observed, Tier
 from voicefleet.model.outcome import Outcome
 from voicefleet.model.plan import CreateChild, Plan
 from voicefleet.model.signal import Signals
@@ -162,22 +163,26 @@ class OperatorRun:
             self.fleet = self._cluster.carry_out(step, self.fleet)
         self._note(plan)
         if plan.steps or plan.decisions or world.now - self._reported_at >= REPORT_SECONDS:
-            created = tuple(
-                key_of(step.manifest) for step in plan.steps if isinstance(step, CreateChild)
-            )
-            outcome = Outcome(decisions=plan.decisions, notes=plan.notes, created=created)
-            before = self.wanted
-            status = report_fleet(self.fleet, observed, outcome, now)
-            self.fleet = replace(self.fleet, status=status)
-            world.ledger.changes += self.wanted != before
-            self._reported_at = world.now
-            self._sight.forget_gone()
+            self._report(plan, observed, now)
         waits = [world.conditions.sync_seconds]
         waits += [SECOND_LOOK_SECONDS] if plan.steps else []
         waits += [plan.wake_after.total_seconds()] if plan.wake_after is not None else []
         self._is_rested = min(waits) >= world.conditions.sync_seconds
         self._wake(max(SECOND_LOOK_SECONDS, min(waits)))
         return len(plan.steps)
+
+    def _report(self, plan: Plan, observed: Observed, now: datetime) -> None:
+        """Write the status that the next cycle begins with."""
+        created = tuple(
+            key_of(step.manifest) for step in plan.steps if isinstance(step, CreateChild)
+        )
+        outcome = Outcome(decisions=plan.decisions, notes=plan.notes, created=created)
+        before = self.wanted
+        status = report_fleet(self.fleet, observed, outcome, now)
+        self.fleet = replace(self.fleet, status=status)
+        self._world.ledger.changes += self.wanted != before
+        self._reported_at = self._world.now
+        self._sight.forget_gone()
 
     def _note(self, plan: Plan) -> None:
         self.decisions += [
