@@ -10,7 +10,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from support.fleets import a_minimal_fleet
-from voicefleet.api.labels import CORDONED, DELETION_COST, REVISION, SERVER, TIER
+from voicefleet.api.labels import (
+    COMPONENT,
+    CORDONED,
+    DELETION_COST,
+    LEAVING,
+    REVISION,
+    SERVER,
+    TIER,
+)
 from voicefleet.api.status import AgentsStatus, VoiceFleetStatus
 from voicefleet.manifests import Manifest, ObjectKey
 from voicefleet.model.fleet import Fleet
@@ -119,6 +127,11 @@ def a_pod(
         is_running=True,
         ip="10.0.0.1" if is_running else "",
         grace_seconds=agents_grace_seconds(3600),
+        labels={
+            TIER: tier.value,
+            REVISION: owner,
+            COMPONENT: LEAVING if is_priced else tier.value,
+        },
         annotations={**marks, **cost},
     )
     built = replace(pod, **facts)

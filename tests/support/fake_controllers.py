@@ -19,7 +19,9 @@ def run_controllers(cluster: "FakeCluster") -> None:
     """Bring every ReplicaSet's pods, and every workload's status, to its replicas."""
     for workload in cluster.of_kind("ReplicaSet"):
         _fill(cluster, workload)
-        _report(cluster, workload, ready=sum(map(_is_ready, _pods(cluster, workload))))
+        pods = _pods(cluster, workload)
+        like = sum(_is_like_template(pod, workload) for pod in pods)
+        _report(cluster, workload, ready=sum(map(_is_ready, pods)), fullyLabeledReplicas=like)
     for workload in cluster.of_kind("Deployment"):
         _report(cluster, workload, ready=workload["spec"]["replicas"])
 
@@ -89,10 +91,16 @@ def become_ready(cluster: "FakeCluster", key: ObjectKey) -> None:
     cluster.edit(key, {"spec": {"nodeName": "node-1"}, "status": status})
 
 
-def _report(cluster: "FakeCluster", workload: Manifest, *, ready: int) -> None:
+def _is_like_template(pod: Manifest, workload: Manifest) -> bool:
+    template = workload["spec"]["template"]["metadata"]["labels"]
+    return bool(template.items() <= (pod["metadata"].get("labels") or {}).items())
+
+
+def _report(cluster: "FakeCluster", workload: Manifest, *, ready: int, **more: int) -> None:
     status = {
         "replicas": workload["spec"]["replicas"],
         "readyReplicas": ready,
         "observedGeneration": workload["metadata"]["generation"],
+        **more,
     }
     cluster.edit(key_of(workload), {"status": status})

@@ -64,6 +64,8 @@ class World:
     truths: dict[str, Truth] = field(default_factory=dict)
     cut: list[str] = field(default_factory=list)
     """Names of pods that were taken with a session in them."""
+    costs_seen: dict[str, str] = field(default_factory=dict)
+    """Deletion costs by pod as the ReplicaSet controller knows them: it acts before it looks."""
     secrets_due: bool = True
     is_released: bool = False
     counter: int = 0
@@ -315,15 +317,28 @@ class World:
             truth.cordoned_since = since
 
     def _control(self, child: Child) -> None:
-        """Play the ReplicaSet controller, with its own order of victims."""
+        """Play the ReplicaSet controller, with its own order of victims.
+
+        It may know a new count before a cost that was written earlier: it has one watch for
+        each kind.
+        """
         pods = self._pods_of(child.key.name)
-        for pod in sorted(pods, key=_first_to_go)[: max(0, len(pods) - child.replicas)]:
+        for pod in sorted(pods, key=self._first_to_go)[: max(0, len(pods) - child.replicas)]:
             self._take_pod(pod)
         for _ in range(child.replicas - len(pods)):
             self._make_pod(child)
         pods = self._pods_of(child.key.name)
+        self.costs_seen |= {pod.uid: pod.annotations.get(DELETION_COST, "0") for pod in pods}
         ready = sum(pod.is_ready for pod in pods)
-        self._set_status(child, {"replicas": len(pods), "readyReplicas": ready})
+        template = child.manifest["spec"]["template"]["metadata"]["labels"].items()
+        like = sum(template <= pod.labels.items() for pod in pods)
+        counts = {"replicas": len(pods), "readyReplicas": ready, "fullyLabeledReplicas": like}
+        self._set_status(child, counts)
+
+    def _first_to_go(self, pod: Pod) -> tuple[bool, bool, int, str]:
+        """Order pods as the controller does: not running, not Ready, then by the cost it knows."""
+        cost = int(self.costs_seen.get(pod.uid, "0"))
+        return (pod.is_running, pod.is_ready, cost, pod.name)
 
     def _set_status(self, child: Child, status: Manifest) -> None:
         status = {**status, "observedGeneration": child.manifest["metadata"]["generation"]}
@@ -379,9 +394,3 @@ def _bumped(manifest: Manifest) -> Manifest:
             "generation": int(metadata.get("generation", 0)) + 1,
         },
     }
-
-
-def _first_to_go(pod: Pod) -> tuple[bool, bool, int, str]:
-    """Order pods as the ReplicaSet controller does: not running, not Ready, then by cost."""
-    cost = int(pod.annotations.get(DELETION_COST, "0"))
-    return (pod.is_running, pod.is_ready, cost, pod.name)

@@ -19,8 +19,8 @@ LABEL = "app.kubernetes.io/part-of"
 CHANGES: Mapping[str, tuple[tuple[str, str], ...]] = {
     "render/labels.py": (
         (
-            '"app.kubernetes.io/component": tier.value,',
-            f'"app.kubernetes.io/component": tier.value, "{LABEL}": "{MARK}",',
+            "COMPONENT: tier.value,",
+            f'COMPONENT: tier.value, "{LABEL}": "{MARK}",',
         ),
     ),
     "render/pods.py": (

@@ -17,6 +17,12 @@ POOL = "voicefleet.dev/pool"
 SERVER = "voicefleet.dev/server"
 """The media server's number, never used twice."""
 
+COMPONENT = "app.kubernetes.io/component"
+"""The tier, for tools that know no better; no selector of ours names it."""
+LEAVING = "agents-leaving"
+"""The component of a worker that leaves first. Unlike a deletion cost, a label that differs from
+the template shows in its ReplicaSet's status once the controller has seen it."""
+
 BUSY = "voicefleet.dev/busy"
 """Pod label, "true" while a worker holds a session; the disruption budget selects it."""
 CORDONED = "voicefleet.dev/cordoned"

@@ -360,7 +360,7 @@ def _scale(
     replicas = workers.child.replicas - unmade
     because = f"{unmade} without a pod are not wanted" if unmade else ""
     leaving = tuple(worker for worker in find_priced(workers.workers) if worker not in recall)
-    if not leaving:
+    if not leaving or not workers.is_price_seen:
         return _Scaling(workers, replicas, because)
     hold = doubt or explain_hold(workers, leaving)
     if hold:

@@ -6,10 +6,18 @@ what is left out goes away. Called by `planning` with the outcome of `core/agent
 
 from collections.abc import Collection, Iterable
 
-from voicefleet.api.labels import BUSY, CORDONED, DELETION_COST, SAFE_TO_EVICT
+from voicefleet.api.labels import (
+    BUSY,
+    COMPONENT,
+    CORDONED,
+    DELETION_COST,
+    LEAVING,
+    SAFE_TO_EVICT,
+)
 from voicefleet.core.agents import AgentsDecision, Rollout
 from voicefleet.core.workers import Worker
 from voicefleet.manifests import ObjectKey
+from voicefleet.model.observed import Tier
 from voicefleet.model.plan import CordonWorker, DeleteChild, MarkPod, Plan, UncordonWorker
 
 LEAVE_FIRST = "-1000"
@@ -98,12 +106,16 @@ def mark_workers(
     steps = []
     for worker in workers:
         is_busy = worker.pod.is_running and not worker.is_idle
-        labels = {BUSY: "true"} if is_busy else {}
+        # Always named: the field manager that stops naming a label takes it away.
+        labels = {COMPONENT: Tier.AGENTS.value}
+        if is_busy:
+            labels[BUSY] = "true"
         annotations = {SAFE_TO_EVICT: "false"} if is_busy else {}
         if worker.pod.uid in cordoned:
             annotations[CORDONED] = "true"
         if worker.pod.uid in removable:
             annotations[DELETION_COST] = LEAVE_FIRST
+            labels[COMPONENT] = LEAVING
         if not _carries(worker, labels, annotations):
             told = _describe(worker, annotations)
             key = _key_of(worker)
@@ -142,6 +154,7 @@ def _carries(worker: Worker, labels: dict[str, str], annotations: dict[str, str]
     carried = pod.annotations
     return (
         pod.labels.get(BUSY) == labels.get(BUSY)
+        and worker.is_leaving == (labels[COMPONENT] == LEAVING)
         and carried.get(SAFE_TO_EVICT) == annotations.get(SAFE_TO_EVICT)
         and carried.get(CORDONED) == annotations.get(CORDONED)
         and carried.get(DELETION_COST) == annotations.get(DELETION_COST)

@@ -2,8 +2,8 @@
 
 The law of two-phase removal: first new sessions are kept away and one dispatch settle time
 passes; only a report read after that can confirm that the worker is empty. Then the pod gets
-a deletion cost, and once that is seen on it, `replicas` drops by exactly the number of
-confirmed workers. Called by `core/agents`.
+a deletion cost, and once its ReplicaSet's controller has seen that, `replicas` drops by exactly
+the number of confirmed workers. Called by `core/agents`.
 """
 
 from collections.abc import Iterable

@@ -5,10 +5,10 @@ observed: pods, their own reports, and the numbers in the fleet. Called by `shel
 between planning and the first write.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
-from voicefleet.api.labels import CORDONED, DELETION_COST, TIER
+from voicefleet.api.labels import COMPONENT, CORDONED, DELETION_COST, LEAVING, TIER
 from voicefleet.api.voicefleet import DeletionPolicy
 from voicefleet.errors import UnsafePlanError
 from voicefleet.model.fleet import Fleet
@@ -86,6 +86,7 @@ def _check_removal(
             f"{step.key} {child.replicas}→{step.replicas_to} would remove {removed} of "
             f"{len(pods)} pods, but only {len(confirmed)} are confirmed empty"
         )
+    _check_told(step, child, pods)
     chosen = {pod.uid for pod in confirmed}
     for pod in pods:
         if pod.uid not in chosen and _may_be_taken_first(pod):
@@ -93,6 +94,25 @@ def _check_removal(
                 f"{step.key} {child.replicas}→{step.replicas_to}: Pod/{pod.name} may hold calls "
                 "and is not Ready or carries a deletion cost, so it would be taken first"
             )
+
+
+def _check_told(step: ScaleChild, child: Child, pods: Iterable[Pod]) -> None:
+    """Refuse a smaller count of which the controller does not know yet whom to take."""
+    told = _count_told(child)
+    offered = sum(pod.labels.get(COMPONENT) == LEAVING for pod in pods)
+    if told is not None and told < offered:
+        raise UnsafePlanError(
+            f"{step.key} {child.replicas}→{step.replicas_to}: its controller has seen {told} of "
+            f"{offered} pods that leave first, and could take others"
+        )
+
+
+def _count_told(child: Child) -> int | None:
+    """Return how many pods the controller knows to differ from the template; None: it cannot."""
+    if COMPONENT not in child.manifest["spec"]["template"]["metadata"].get("labels", {}):
+        return None
+    status = child.manifest.get("status") or {}
+    return int(status.get("replicas", 0)) - int(status.get("fullyLabeledReplicas", 0))
 
 
 def _may_be_taken_first(pod: Pod) -> bool:

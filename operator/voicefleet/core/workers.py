@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from operator import attrgetter
 
-from voicefleet.api.labels import CORDONED, DELETION_COST
+from voicefleet.api.labels import COMPONENT, CORDONED, DELETION_COST, LEAVING
 from voicefleet.model.observed import Child, Observed, Pod, Tier, WorkerReport
 
 
@@ -53,6 +53,11 @@ class Worker:
     def is_priced(self) -> bool:
         """Whether its pod carries a deletion cost, so that a ReplicaSet prefers to take it."""
         return self.pod.annotations.get(DELETION_COST, "0") != "0"
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether its pod carries the label that came with its deletion cost."""
+        return self.pod.labels.get(COMPONENT) == LEAVING
 
 
 def view_worker(pod: Pod, observed: Observed, now: datetime) -> Worker:
@@ -97,6 +102,23 @@ class WorkerSet:
     def is_shrinking(self) -> bool:
         """Whether an earlier, smaller count has not reached the pods yet."""
         return max(len(self.workers), self.counted) > self.child.replicas
+
+    @property
+    def is_price_seen(self) -> bool:
+        """Whether its controller has seen every deletion cost that we see.
+
+        Its watch is not ours, and it may be later. But it tells how many of its pods have all
+        labels of the template, and a pod loses one of those in the write that prices it. A
+        template without that label can tell nothing.
+        """
+        template = self.child.manifest["spec"]["template"]["metadata"].get("labels") or {}
+        if COMPONENT not in template:
+            return True
+        if any(worker.is_priced and not worker.is_leaving for worker in self.workers):
+            return False
+        status = self.child.manifest.get("status") or {}
+        unlike = sum(not template.items() <= each.pod.labels.items() for each in self.workers)
+        return self.counted - int(status.get("fullyLabeledReplicas", 0)) == unlike
 
     @property
     def cordoned(self) -> int:

@@ -1,6 +1,6 @@
 """The labels of every child and pod, and the selectors that find pods by them."""
 
-from voicefleet.api.labels import FLEET, MANAGED_BY, POOL, REVISION, SERVER, TIER
+from voicefleet.api.labels import COMPONENT, FLEET, MANAGED_BY, POOL, REVISION, SERVER, TIER
 from voicefleet.model.fleet import Fleet
 from voicefleet.model.observed import Tier
 from voicefleet.render.names import fleet_label
@@ -16,7 +16,7 @@ def child_labels(fleet: Fleet, tier: Tier, **more: str) -> Labels:
     return {
         "app.kubernetes.io/name": MANAGED_BY,
         "app.kubernetes.io/instance": fleet_label(fleet),
-        "app.kubernetes.io/component": tier.value,
+        COMPONENT: tier.value,
         "app.kubernetes.io/managed-by": MANAGED_BY,
         **tier_selector(fleet, tier),
         **{OPTIONAL_LABELS[word]: value for word, value in more.items()},

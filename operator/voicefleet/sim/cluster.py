@@ -8,7 +8,7 @@ nobody else writes here. Called by `sim/operator_run`.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from voicefleet.api.labels import TIER
+from voicefleet.api.labels import COMPONENT, LEAVING, TIER
 from voicefleet.manifests import Manifest, ObjectKey, key_of
 from voicefleet.model.fleet import Fleet
 from voicefleet.model.observed import Child, Tier
@@ -142,27 +142,28 @@ class SimulatedCluster:
         counts: dict[str, list[int]] = {}
         for worker in self._world.workers.values():
             if worker.stopping_since is None:
-                entry = counts.setdefault(worker.owner, [0, 0])
+                entry = counts.setdefault(worker.owner, [0, 0, 0])
                 entry[0] += 1
                 entry[1] += worker.ready_at is not None
+                entry[2] += worker.labels.get(COMPONENT) == LEAVING
         for key, child in self.children.items():
             if key.kind == "ReplicaSet":
                 server = self._world.servers.all.get(key.name)
                 if server is not None:
-                    replicas, ready = 1, int(server.ready_at is not None)
+                    self._set_status(child, 1, int(server.ready_at is not None))
                 else:
-                    replicas, ready = counts.get(key.name, (0, 0))
-                self._set_status(child, replicas, ready)
+                    self._set_status(child, *counts.get(key.name, (0, 0, 0)))
             elif key in self.deployments:
                 deployment = self.deployments[key]
                 self._set_status(child, deployment.wanted, deployment.ready)
 
-    def _set_status(self, child: Child, replicas: int, ready: int) -> None:
+    def _set_status(self, child: Child, replicas: int, ready: int, leaving: int = 0) -> None:
         generation = child.manifest["metadata"]["generation"]
         status = {
             "replicas": replicas,
             "readyReplicas": ready,
             "availableReplicas": ready,
+            "fullyLabeledReplicas": replicas - leaving,
             "updatedReplicas": replicas,
             "observedGeneration": generation,
         }

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import hypothesis.strategies as st
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 
 from support.builders import MINUTE, NOW, SECOND
 from support.sizing import Pilot, a_sight, a_spec, slow_answers, spread
@@ -240,16 +240,23 @@ def test_constant_load_comes_to_rest(sessions: int, start: int):
 
 
 @settings(max_examples=8)
+@example(9, 159)
 @given(st.integers(2, 12), st.integers(30, 200))
 def test_load_that_wavers_within_the_dead_band_changes_nothing(period: int, sessions: int):
-    """One worker more or less is not worth a drain."""
+    """One worker more or less is not worth a drain.
+
+    An hour of the higher load may end with more than the lower one needs by the whole band:
+    24 workers for 159 sessions, and 22 do for 158. That is let go once, before the count.
+    """
     pilot = Pilot(a_spec(), 30)
     pilot.run(sessions, minutes=60, every=30)
     counts = set()
 
-    for tick in range(80):
+    for tick in range(2 * period + 80):
         pilot.now += 15 * SECOND
-        counts.add(pilot.see(sessions - (tick // period) % 2).wanted)
+        wanted = pilot.see(sessions - (tick // period) % 2).wanted
+        if tick >= 2 * period:
+            counts.add(wanted)
 
     assert len(counts) <= 2
     assert max(counts) - min(counts) <= 1

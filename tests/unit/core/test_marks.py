@@ -15,7 +15,7 @@ from support.builders import (
     with_pod,
 )
 from support.fleets import a_minimal_fleet
-from voicefleet.api.labels import BUSY, CORDONED, DELETION_COST, SAFE_TO_EVICT
+from voicefleet.api.labels import BUSY, COMPONENT, CORDONED, DELETION_COST, LEAVING, SAFE_TO_EVICT
 from voicefleet.core.agents import decide_agents, view_rollout
 from voicefleet.core.marks import plan_workers
 from voicefleet.model.plan import (
@@ -46,7 +46,8 @@ def marks(made: Plan) -> dict[str, tuple[Any, Any]]:
     }
 
 
-GUARDED = ({BUSY: "true"}, {SAFE_TO_EVICT: "false"})
+STAYING = {COMPONENT: "agents"}
+GUARDED = ({**STAYING, BUSY: "true"}, {SAFE_TO_EVICT: "false"})
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ GUARDED = ({BUSY: "true"}, {SAFE_TO_EVICT: "false"})
         pytest.param(a_worker("w", is_running=False), None, id="nor-one-that-does-not-run"),
         pytest.param(
             with_pod(a_worker("w"), labels={BUSY: "true"}, annotations={SAFE_TO_EVICT: "false"}),
-            ({}, {}),
+            (STAYING, {}),
             id="the-guard-goes-with-the-last-call",
         ),
         pytest.param(
@@ -84,14 +85,16 @@ def test_one_step_carries_every_mark_of_a_pod():
     """What a server-side apply leaves out goes away, so half a set would lose the other half."""
     made = plan(a_worker("a"), a_worker("b", sessions=1), wanted=0)
 
-    assert marks(made)["b"] == ({BUSY: "true"}, {SAFE_TO_EVICT: "false", CORDONED: "true"})
+    guarded, annotations = GUARDED
+    assert marks(made)["b"] == (guarded, {**annotations, CORDONED: "true"})
 
 
 def test_a_confirmed_worker_gets_the_lowest_cost():
     """Among Ready pods the controller takes the cheapest first."""
     made = plan(a_worker("a"), a_worker("b", cordoned_for=MINUTE, is_marked=True), wanted=1)
 
-    assert marks(made) == {"b": ({}, {CORDONED: "true", DELETION_COST: "-1000"})}
+    leaving = {CORDONED: "true", DELETION_COST: "-1000"}
+    assert marks(made) == {"b": ({COMPONENT: LEAVING}, leaving)}
 
 
 def test_a_recalled_worker_loses_cost_and_mark():
@@ -100,7 +103,7 @@ def test_a_recalled_worker_loses_cost_and_mark():
 
     made = plan(leaver, wanted=1)
 
-    assert marks(made) == {"a": ({}, {})}
+    assert marks(made) == {"a": (STAYING, {})}
     assert any(isinstance(step, UncordonWorker) for step in made.steps)
 
 
