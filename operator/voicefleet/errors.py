@@ -3,6 +3,7 @@
     VoiceFleetError
     ├── SpecError          the user must act: a condition, no retry until the spec changes
     ├── UnavailableError   an outside system gave no answer: hold, try again
+    │   └── NotLeadingError    nobody was asked, as another replica may lead by now
     ├── ConflictError      somebody wrote in between: observe again at once
     ├── RefusedError       the API server refuses an object for good: a condition, slow retry
     └── UnsafePlanError    the last look at a plan found a law broken: nothing is applied
@@ -24,6 +25,16 @@ class SpecError(VoiceFleetError):
 
 class UnavailableError(VoiceFleetError):
     """An outside system gave no answer, which says nothing about its state."""
+
+
+class NotLeadingError(UnavailableError):
+    """This replica does not hold the Lease any more, so it must not write."""
+
+    def __init__(self, subject: str) -> None:
+        """Make the sentence from what would have been written about."""
+        super().__init__(
+            f"{subject}: this replica does not hold the Lease any more; nothing is written"
+        )
 
 
 class ConflictError(VoiceFleetError):

@@ -88,5 +88,9 @@ class QueuedRecorder:
                 await self._recorder.record(
                     told.fleet, reason=told.reason, note=told.note, is_warning=told.is_warning
                 )
+            except Exception:
+                # One of two catch-alls (the other is in `shell/reconcile`): a fault of ours over
+                # one Event must not silence all that wait behind it.
+                logger.exception("Event %s was not written: %s", told.reason, told.note)
             finally:
                 lane.task_done()

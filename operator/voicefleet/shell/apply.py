@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from voicefleet.errors import (
     NAMESPACE_TERMINATING,
     ConflictError,
+    NotLeadingError,
     RefusedError,
     UnavailableError,
     VoiceFleetError,
@@ -190,9 +191,7 @@ class Executor:
 
     async def _write(self, step: Step, key: ObjectKey, run: _Run) -> None:
         if not self._may_write():
-            raise UnavailableError(
-                f"{run.fleet}: this replica does not hold the Lease any more; nothing is written"
-            )
+            raise NotLeadingError(str(run.fleet))
         try:
             has_changed = await self._writer.write(step, run.fleet)
         except UnavailableError as error:

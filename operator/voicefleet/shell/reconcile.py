@@ -123,8 +123,8 @@ class Reconciler:
         try:
             ended = await self._run(key)
         except Exception:
-            # The one catch-all of the program: a fault of ours that one fleet brings to light
-            # must neither end the process nor hold up other fleets.
+            # One of two catch-alls (the other is in `adapters/event_queue`): a fault of ours that
+            # one fleet brings to light must neither end the process nor hold up other fleets.
             pause = self._around.queue.retry(key)
             logger.exception(
                 "%s/%s: the cycle failed, next try in %.1f s; this is a fault of the operator",

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable
 
 from voicefleet.api.reasons import ConditionType, Reason
 from voicefleet.api.status import Condition, VoiceFleetStatus
-from voicefleet.errors import UnavailableError
+from voicefleet.errors import NotLeadingError
 from voicefleet.manifests import Manifest, ObjectKey
 from voicefleet.model.decision import Decision
 from voicefleet.ports import Clock, Cluster, Recorder
@@ -136,13 +136,10 @@ class Reporter:
         """Refuse to write over what the next leader may have said meanwhile.
 
         Raises:
-            UnavailableError: This replica does not hold the Lease any more.
+            NotLeadingError: Another replica may lead by now.
         """
         if not self._may_write():
-            raise UnavailableError(
-                f"{key.namespace}/{key.name}: this replica does not hold the Lease any more; "
-                "its status is not written"
-            )
+            raise NotLeadingError(f"status of {key.namespace}/{key.name}")
 
     def _pause_seconds(self, before: Manifest, wanted: Manifest, memory: FleetMemory) -> float:
         if memory.status_written_at is None:

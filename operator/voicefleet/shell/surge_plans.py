@@ -11,7 +11,7 @@ from datetime import timedelta
 from voicefleet.core.agents_memory import AgentsMemory, read_agents_memory
 from voicefleet.core.quota import QuotaLimit, find_quota_limit
 from voicefleet.core.surge_status import Room, report_surge_plan
-from voicefleet.errors import SpecError, UnavailableError
+from voicefleet.errors import NotLeadingError, SpecError
 from voicefleet.manifests import ObjectKey
 from voicefleet.model.fleet import Fleet
 from voicefleet.model.surge import Announcement
@@ -74,7 +74,7 @@ class SurgeKeeper:
         status = report_surge_plan(plan, room, now, why_not=why_not)
         if status != plan.status:
             if not self._may_write():
-                raise UnavailableError("this replica does not hold the Lease any more")
+                raise NotLeadingError(f"status of SurgePlan {key.namespace}/{key.name}")
             await self._plans.write_status(key, status.to_manifest())
         if status.next is None:
             return AGAIN_SECONDS

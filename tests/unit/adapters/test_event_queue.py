@@ -28,6 +28,20 @@ class SlowRecorder(FakeRecorder):
         await super().record(fleet, reason=reason, note=note, is_warning=is_warning)
 
 
+class BreakingRecorder(FakeRecorder):
+    """Has a fault that one note brings to light."""
+
+    def __init__(self, breaks_over: str) -> None:
+        super().__init__()
+        self._breaks_over = breaks_over
+
+    async def record(self, fleet: Manifest, *, reason: Reason, note: str, is_warning: bool) -> None:
+        """Break over the one note, and keep every other one."""
+        if note == self._breaks_over:
+            raise KeyError("a field that nobody expected to be missing")
+        await super().record(fleet, reason=reason, note=note, is_warning=is_warning)
+
+
 async def tell(recorder: QueuedRecorder, *notes: str) -> None:
     """Record these notes about the fleet."""
     for note in notes:
@@ -68,6 +82,19 @@ async def test_an_event_that_cannot_be_written_does_not_hold_up_the_end(
         await tell(recorder, "one", "two")
 
     assert "Events were not written any more" in caplog.text
+
+
+async def test_one_event_that_breaks_the_writer_does_not_silence_the_others(
+    caplog: pytest.LogCaptureFixture,
+):
+    """A lane ended by a fault of ours would leave a quarter of the fleets without a word."""
+    breaking = BreakingRecorder(breaks_over="2 → 6 workers")
+
+    async with QueuedRecorder(breaking) as recorder:
+        await tell(recorder, "2 → 6 workers", "6 → 8 workers")
+
+    assert [event.note for event in breaking.events] == ["6 → 8 workers"]
+    assert "was not written: 2 → 6 workers" in caplog.text
 
 
 async def test_an_outage_fills_no_memory(caplog: pytest.LogCaptureFixture):
