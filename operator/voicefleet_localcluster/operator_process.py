@@ -12,7 +12,7 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Protocol, Self
 
 import httpx
 
@@ -25,6 +25,20 @@ STOP_SECONDS_MAX = 10.0
 LOOK_SECONDS = 0.02
 LEADING = "leading"
 """The word in the log line of an operator that has got the Lease."""
+
+
+class Running(Protocol):
+    """What is asked of the process, however it was started."""
+
+    @property
+    def pid(self) -> int:
+        """Leader of a process group of its own."""
+
+    def poll(self) -> int | None:
+        """Return the exit code, or None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait until it ends; raises `subprocess.TimeoutExpired` where that takes longer."""
 
 
 @dataclass(slots=True)
@@ -47,7 +61,7 @@ class OperatorProcess:
     """Where it records its cycles, if anywhere."""
     ready_seconds: float = 0.0
     """From the last start until the operator was leading."""
-    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    _process: Running | None = field(default=None, init=False)
     _port: int = field(default=0, init=False)
     _metrics_port: int = field(default=0, init=False)
     _log_start: int = field(default=0, init=False)
@@ -96,13 +110,7 @@ class OperatorProcess:
         self._port, self._metrics_port = _free_port(), _free_port()
         begun = time.monotonic()
         with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                self._command(),
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-                env=self._environment(),
-            )
+            self._process = self._launch(log)
         if until_leading:
             try:
                 self._wait_until_leading(begun)
@@ -129,9 +137,19 @@ class OperatorProcess:
         """SIGKILL: no write is finished and no Lease released."""
         self._end(signal.SIGKILL)
 
-    def _command(self) -> list[str]:
+    def _launch(self, log: BinaryIO) -> Running:
+        """Start the process; all it says goes to the log."""
+        return subprocess.Popen(
+            [sys.executable, "-m", self.module, *self._arguments()],
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=self._environment(),
+        )
+
+    def _arguments(self) -> list[str]:
         return [
-            *(sys.executable, "-m", self.module, "run"),
+            "run",
             *("--kubeconfig", str(self.kubeconfig), "--config", str(self.platform)),
             *("--install-key", str(self.install_key), "--identity", self.identity),
             *("--lease-namespace", self.lease_namespace),

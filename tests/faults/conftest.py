@@ -1,7 +1,8 @@
 """The arena that the tests of one module share, on the cluster that all levels share.
 
 A soak has a cluster of its own: two controllers are left out of it, which only fill Endpoints
-that nobody reads, and cost a fifth of all requests.
+that nobody reads, and cost a fifth of all requests. Its operator is forked, because thousands of
+starts would be hours of imports.
 """
 
 import os
@@ -11,10 +12,14 @@ import pytest
 import pytest_asyncio
 
 from support.arena import Arena
+from support.forked_operator import ForkedOperator
 from voicefleet_localcluster.cluster import LocalCluster
+from voicefleet_localcluster.operator_process import OperatorProcess
 from voicefleet_localcluster.options import ClusterOptions
 
-if os.environ.get("VOICEFLEET_SOAK"):
+IS_SOAK = bool(os.environ.get("VOICEFLEET_SOAK"))
+
+if IS_SOAK:
 
     @pytest.fixture(scope="session")
     def cluster() -> Iterator[LocalCluster]:
@@ -36,5 +41,6 @@ async def arena(
 ) -> AsyncIterator[Arena]:
     """Return an operator behind the fault proxy; the one that other tests share is stopped."""
     folder = tmp_path_factory.mktemp("arena")
-    async with Arena.open(cluster, installed, folder, identity="arena") as arena:
+    make = ForkedOperator if IS_SOAK else OperatorProcess
+    async with Arena.open(cluster, installed, folder, make=make) as arena:
         yield arena

@@ -53,6 +53,9 @@ FIRST_SEED = 1000
 """Seeds below are those that every run of `make faults` repeats."""
 AT_ONCE = 40
 """Lives under way. With more of them the API server, not the operator, is what is tested."""
+CRASHING_AT_ONCE = 8
+"""Lives under way that end the operator again and again. Each end is everybody's: among forty, one
+may see the operator come and go for two minutes without its turn."""
 LONG_QUIET_EVERY = 20
 """Histories of which one is watched for a longer time."""
 CRASH_EVERY = 5
@@ -115,19 +118,19 @@ async def _live(arena: Arena, histories: Sequence[History]) -> list[Verdict]:
     begun, rest = asyncio.get_running_loop().time(), SECONDS - (time.monotonic() - BEGUN)
     tell = _Teller(arena)
 
-    async def live(some: Sequence[History], seconds: float) -> list[Verdict]:
+    async def live(some: Sequence[History], seconds: float, *, at_once: int) -> list[Verdict]:
         until = begun + seconds
         return await arena.judge(
-            some, at_once=AT_ONCE, long_quiet_every=LONG_QUIET_EVERY, until=until, tell=tell
+            some, at_once=at_once, long_quiet_every=LONG_QUIET_EVERY, until=until, tell=tell
         )
 
     calm = [history for history in histories if not history.strikes_all]
     if not calm:
-        return await live(histories, rest)
-    lived = await live(calm, rest * CALM_SHARE)
+        return await live(histories, rest, at_once=CRASHING_AT_ONCE)
+    lived = await live(calm, rest * CALM_SHARE, at_once=AT_ONCE)
     reached = len(histories) if len(lived) == len(calm) else histories.index(calm[len(lived)])
     fatal = [history for history in histories[:reached] if history.strikes_all]
-    return [*lived, *(await live(fatal, math.inf) if fatal else [])]
+    return [*lived, *(await live(fatal, math.inf, at_once=AT_ONCE) if fatal else [])]
 
 
 class _Teller:

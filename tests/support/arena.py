@@ -113,12 +113,21 @@ class Arena:
         folder: Path,
         *,
         identity: str = "arena",
+        make: Callable[..., OperatorProcess] = OperatorProcess,
     ) -> AsyncIterator[Self]:
-        """Start the operator behind a proxy, and keep it started."""
+        """Start the operator behind a proxy, and keep it started.
+
+        Args:
+            cluster: Where lives are lived.
+            installed: The chart on it.
+            folder: For the operator's configuration and log.
+            identity: The operator's name in the Lease.
+            make: The kind of process.
+        """
         with FaultProxy(installed.kubeconfig, folder) as proxy:
             platform = with_resync(installed.platform, folder, seconds=RESYNC_SECONDS)
             behind = replace(installed, kubeconfig=proxy.kubeconfig, platform=platform)
-            operator = operator_for(behind, identity=identity)
+            operator = operator_for(behind, make, identity=identity)
             async with Mirror(cluster.kubeconfig) as mirror:
                 arena = cls(mirror, proxy, operator, cluster, LogReader(operator.log_file))
                 mirror.listeners += [arena.calls.watch, arena.claims.watch]

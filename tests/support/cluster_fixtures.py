@@ -46,9 +46,13 @@ def installed(cluster: LocalCluster, tmp_path_factory: pytest.TempPathFactory) -
     return install_chart(cluster, tmp_path_factory.mktemp("operator"), {"resyncSeconds": 30})
 
 
-def operator_for(installed: Installation, **options: object) -> OperatorProcess:
+def operator_for(
+    installed: Installation,
+    make: Callable[..., OperatorProcess] = OperatorProcess,
+    **options: object,
+) -> OperatorProcess:
     """Return an operator process under the chart's identity, not yet started."""
-    return OperatorProcess(
+    return make(
         installed.kubeconfig,
         installed.platform,
         installed.install_key,
