@@ -53,7 +53,7 @@ FIRST_SEED = 1000
 """Seeds below are those that every run of `make faults` repeats."""
 AT_ONCE = 40
 """Lives under way. With more of them the API server, not the operator, is what is tested."""
-CRASHING_AT_ONCE = 8
+CRASHING_AT_ONCE = 12
 """Lives under way that end the operator again and again. Each end is everybody's: among forty, one
 may see the operator come and go for two minutes without its turn."""
 LONG_QUIET_EVERY = 20
