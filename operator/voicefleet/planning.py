@@ -14,8 +14,8 @@ from typing import Any
 
 from voicefleet.api.labels import REVISION, TIER
 from voicefleet.api.media import RedisMode
-from voicefleet.api.reasons import ConditionType, Reason
-from voicefleet.api.status import ConditionStatus, VoiceFleetStatus
+from voicefleet.api.reasons import Reason
+from voicefleet.api.status import VoiceFleetStatus
 from voicefleet.core.agents import (
     AgentsDecision,
     Rollout,
@@ -32,8 +32,10 @@ from voicefleet.core.children import (
     find_replicasets,
     hold_replicas,
     keep_child,
-    repair_metadata,
-    stands_as,
+    keep_in_place,
+    repair_all,
+    template_label,
+    was_complete,
 )
 from voicefleet.core.conditions import report_conditions
 from voicefleet.core.deletion import decide_farewell
@@ -69,7 +71,7 @@ from voicefleet.manifests import Manifest, ObjectKey, key_of
 from voicefleet.model.decision import Decision
 from voicefleet.model.fleet import Fleet
 from voicefleet.model.grace import agents_grace_seconds
-from voicefleet.model.observed import Child, Observed, Tier
+from voicefleet.model.observed import Child, Children, Observed, Pod, Tier
 from voicefleet.model.outcome import Outcome
 from voicefleet.model.plan import (
     NOTHING,
@@ -124,7 +126,7 @@ def plan_fleet(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
         plan_speech(fleet, observed, demand, now),
         plan_agents(fleet, observed, now),
         plan_evaluation(fleet, observed, now),
-        plan_leftovers(fleet, observed, static),
+        plan_leftovers(fleet, observed.children, observed.pods, static),
     )
 
 
@@ -156,39 +158,62 @@ def plan_static_children(fleet: Fleet, observed: Observed, static: tuple[Manifes
     """Keep what exists once: accounts, policies, files, Services, and Redis."""
     if all_stand(static, observed.children, fleet.uid):
         return NOTHING
-    return join_plans(*(_keep(fleet, observed, manifest) for manifest in static))
+    return join_plans(*(keep_in_place(fleet, observed.children, manifest) for manifest in static))
 
 
 def plan_media(fleet: Fleet, observed: Observed, demand: Demand, now: datetime) -> Plan:
     """Keep one ReplicaSet per media server; surplus ones leave when they are empty."""
-    settled = _settle_servers(fleet, observed)
     servers = _view_servers(fleet, observed, now)
     current = current_media_size(fleet.status, servers)
     sizing, memory = size_media(fleet, observed, servers, demand=demand, now=now)
     last_number = find_last_number(fleet.status, observed)
     decision = decide_media(servers, sizing.wanted, last_number=last_number, now=now)
-    staying = _without(servers, decision.deletions)
-    keys = {server.revision: server.child.key for server in servers.current}
-    files = {each: keep_media_config_map(fleet, settled[key]) for each, key in keys.items()}
-    if decision.create:
-        files.setdefault(media_revision(fleet), render_media_config_map(fleet))
     return join_plans(
         _resize(Tier.MEDIA, current, sizing, bound_media(fleet.spec.media)),
         Plan(decisions=explain_advice(sizing, fleet.status.media.sizing, Tier.MEDIA)),
         _remember(observed, "media", memory),
         Plan(decision.claims),
-        *(_keep_file(fleet, observed, file, servers) for file in files.values()),
-        *(_keep(fleet, observed, settled[key]) for key in staying),
-        _repair(fleet, (server.child for server in servers.old)),
+        _keep_servers(fleet, observed.children, decision.deletions, decision.create),
         *(_start_server(fleet, number) for number in decision.create),
         Plan(decision.deletions, decision.decisions, decision.wake_after, decision.notes),
     )
 
 
-def _without(servers: Servers, deletions: Iterable[DeleteChild]) -> list[ObjectKey]:
-    """Return the servers of the present settings that stay."""
+@remembered(4)
+def _keep_servers(
+    fleet: Fleet, children: Children, deletions: tuple[DeleteChild, ...], create: tuple[int, ...]
+) -> Plan:
+    """Keep the files and the ReplicaSets of the servers that stay, the labels of older ones.
+
+    Nothing of it depends on what servers say, so while no object changes it is asked once.
+    """
+    settled = _settle_servers(fleet, children)
+    replicasets = sorted(find_replicasets(children, Tier.MEDIA, fleet.uid), key=number_of)
+    current = [child for child in replicasets if child.key in settled]
+    older = [child for child in replicasets if child.key not in settled]
     leaving = {step.key for step in deletions}
-    return [server.child.key for server in servers.current if server.child.key not in leaving]
+    staying = [settled[child.key] for child in current if child.key not in leaving]
+    return join_plans(
+        _keep_files(fleet, children, current, is_growing=bool(create)),
+        *(keep_in_place(fleet, children, manifest) for manifest in staying),
+        repair_all(older, owner_reference(fleet)),
+    )
+
+
+def _keep_files(
+    fleet: Fleet, children: Children, current: Iterable[Child], *, is_growing: bool
+) -> Plan:
+    """Keep one livekit.yaml per revision; somebody deleted it only if a server was made of it."""
+    settled = _settle_servers(fleet, children)
+    made = {template_label(child, REVISION): settled[child.key] for child in current}
+    files = {each: keep_media_config_map(fleet, manifest) for each, manifest in made.items()}
+    if is_growing:
+        files.setdefault(media_revision(fleet), render_media_config_map(fleet))
+    keeping = (
+        keep_in_place(fleet, children, file, was_there=file["metadata"]["labels"][REVISION] in made)
+        for file in files.values()
+    )
+    return join_plans(*keeping)
 
 
 def _start_server(fleet: Fleet, number: int) -> Plan:
@@ -209,7 +234,7 @@ def plan_speech(fleet: Fleet, observed: Observed, demand: Demand, now: datetime)
         plans += [
             _resize(Tier.SPEECH, current, sizing, bound_speech(pool), pool=pool.name),
             Plan(decisions=explain_advice(sizing, told, Tier.SPEECH)),
-            _plan_deployment(fleet, observed, manifest, sizing.wanted),
+            _plan_deployment(fleet, observed.children, manifest, sizing.wanted),
         ]
     return join_plans(*plans, _remember(observed, "speech", parts))
 
@@ -228,7 +253,9 @@ def plan_agents(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
         _remember(observed, "agents", memory),
         Plan(decision.claims),
         _plan_newest_agents(fleet, observed, rollout, decision),
-        _repair(fleet, (workers.child for workers in rollout.old if not workers.is_gone)),
+        repair_all(
+            [each.child for each in rollout.old if not each.is_gone], owner_reference(fleet)
+        ),
         plan_workers(rollout, decision),
     )
 
@@ -247,11 +274,14 @@ def plan_evaluation(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
         _resize(Tier.EVALUATION, current, sizing, bound_evaluation(spec)),
         Plan(decisions=explain_advice(sizing, told, Tier.EVALUATION)),
         _remember(observed, "evaluation", memory),
-        _plan_deployment(fleet, observed, manifest, sizing.wanted),
+        _plan_deployment(fleet, observed.children, manifest, sizing.wanted),
     )
 
 
-def plan_leftovers(fleet: Fleet, observed: Observed, static: tuple[Manifest, ...]) -> Plan:
+@remembered(4)
+def plan_leftovers(
+    fleet: Fleet, children: Children, pods: tuple[Pod, ...], static: tuple[Manifest, ...]
+) -> Plan:
     """Delete what an earlier form of the fleet needed and this one does not."""
     names = [speech_name(fleet, pool.name) for pool in fleet.spec.speech]
     if fleet.spec.evaluation is not None:
@@ -259,14 +289,13 @@ def plan_leftovers(fleet: Fleet, observed: Observed, static: tuple[Manifest, ...
     wanted = {key_of(manifest) for manifest in (*static, render_media_config_map(fleet))}
     wanted.add(ObjectKey("ConfigMap", fleet.namespace, memory_name(fleet)))
     wanted |= {ObjectKey("Deployment", fleet.namespace, name) for name in names}
-    return Plan(
-        find_leftovers(
-            observed.children.values(),
-            fleet_uid=fleet.uid,
-            wanted=wanted,
-            media_revisions=find_media_revisions(observed),
-        )
+    steps = find_leftovers(
+        children.values(),
+        fleet_uid=fleet.uid,
+        wanted=wanted,
+        media_revisions=find_media_revisions(children, pods),
     )
+    return Plan(steps) if steps else NOTHING
 
 
 def plan_deletion(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
@@ -328,15 +357,15 @@ def _plan_newest_agents(
     Creation waits while counts of older ones are being taken over: how much room they leave
     is not decided yet.
     """
-    manifest = _settle_agents(fleet, observed)
-    if find_child(observed, key_of(manifest), fleet.uid) is not None:
-        return _keep(fleet, observed, manifest)
+    manifest = _settle_agents(fleet, observed.children)
+    if find_child(observed.children, key_of(manifest), fleet.uid) is not None:
+        return keep_in_place(fleet, observed.children, manifest)
     if decision.claims:
         return Plan()
     first = decision.targets.current
     # Beside older ones it is new: nobody deleted it.
-    was_complete = _was_complete(fleet) and not rollout.old
-    plan = keep_child(with_replicas(manifest, first), None, was_complete=was_complete)
+    is_complete = was_complete(fleet) and not rollout.old
+    plan = keep_child(with_replicas(manifest, first), None, was_complete=is_complete)
     if not rollout.old:
         return plan
     before = rollout.uncordoned
@@ -348,13 +377,14 @@ def _plan_newest_agents(
     return Plan(plan.steps, (news,))
 
 
-def _plan_deployment(fleet: Fleet, observed: Observed, manifest: Manifest, wanted: int) -> Plan:
+@remembered(16)
+def _plan_deployment(fleet: Fleet, children: Children, manifest: Manifest, wanted: int) -> Plan:
     """Keep one scaled Deployment: its count first, because a template write leaves it out."""
     tier = Tier(manifest["metadata"]["labels"][TIER])
-    live = find_child(observed, key_of(manifest), fleet.uid)
+    live = find_child(children, key_of(manifest), fleet.uid)
     if live is None:
-        return _keep(fleet, observed, with_replicas(manifest, wanted))
-    return join_plans(hold_replicas(live, wanted, tier), _keep(fleet, observed, manifest))
+        return keep_in_place(fleet, children, with_replicas(manifest, wanted))
+    return join_plans(hold_replicas(live, wanted, tier), keep_in_place(fleet, children, manifest))
 
 
 def _empty_evaluation(fleet: Fleet, observed: Observed) -> Plan:
@@ -365,71 +395,41 @@ def _empty_evaluation(fleet: Fleet, observed: Observed) -> Plan:
     return Plan() if live is None else hold_replicas(live, 0, Tier.EVALUATION)
 
 
-def _keep(fleet: Fleet, observed: Observed, manifest: Manifest) -> Plan:
-    live = find_child(observed, key_of(manifest), fleet.uid)
-    if live is not None and stands_as(manifest, live):
-        return NOTHING
-    return keep_child(manifest, live, was_complete=_was_complete(fleet))
-
-
-def _keep_file(fleet: Fleet, observed: Observed, file: Manifest, servers: Servers) -> Plan:
-    """Keep one livekit.yaml; somebody deleted it only if a server was made with it."""
-    revision = file["metadata"]["labels"][REVISION]
-    was_there = any(server.revision == revision for server in servers.current)
-    live = find_child(observed, key_of(file), fleet.uid)
-    return keep_child(file, live, was_complete=was_there and _was_complete(fleet))
-
-
-@remembered(4)
-def _was_complete(fleet: Fleet) -> bool:
-    """Say whether this very generation of the fleet stood complete at some time."""
-    return any(
-        condition.type == ConditionType.READY
-        and condition.observed_generation == fleet.generation
-        and condition.status is ConditionStatus.TRUE
-        for condition in fleet.status.conditions
-    )
-
-
-def _repair(fleet: Fleet, children: Iterable[Child]) -> Plan:
-    owner = owner_reference(fleet)
-    steps = (repair_metadata(child, owner) for child in children)
-    return Plan(tuple(step for step in steps if step is not None))
-
-
 def _resize(tier: Tier, current: int, sizing: Sizing, bounds: Bounds, *, pool: str = "") -> Plan:
     decision = explain_resize(tier, current, sizing, bounds, pool=pool)
+    if decision is None and sizing.wake_after is None:
+        return NOTHING
     return Plan((), () if decision is None else (decision,), sizing.wake_after)
 
 
 def _remember(observed: Observed, part: str, memory: Mapping[str, Any]) -> Plan:
     """Hand on what a tier wants remembered, where it is not what is remembered already."""
-    return Plan() if observed.memory.get(part) == memory else Plan(memory={part: memory})
+    return NOTHING if observed.memory.get(part) == memory else Plan(memory={part: memory})
 
 
 @remembered(4)
 def _view_rollout(fleet: Fleet, observed: Observed, now: datetime) -> Rollout:
-    current = _settle_agents(fleet, observed)["metadata"]["name"]
+    current = _settle_agents(fleet, observed.children)["metadata"]["name"]
     return view_rollout(observed, current=current, fleet_uid=fleet.uid, now=now)
 
 
 @remembered(4)
 def _view_servers(fleet: Fleet, observed: Observed, now: datetime) -> Servers:
-    current = _settle_servers(fleet, observed).keys()
+    current = _settle_servers(fleet, observed.children).keys()
     return view_fleet_servers(observed, current=current, fleet_uid=fleet.uid, now=now)
 
 
 @remembered(4)
-def _settle_agents(fleet: Fleet, observed: Observed) -> Manifest:
-    return settle_agents(fleet, find_replicasets(observed, Tier.AGENTS, fleet.uid))
+def _settle_agents(fleet: Fleet, children: Children) -> Manifest:
+    return settle_agents(fleet, find_replicasets(children, Tier.AGENTS, fleet.uid))
 
 
 @remembered(4)
-def _settle_servers(fleet: Fleet, observed: Observed) -> dict[ObjectKey, Manifest]:
+def _settle_servers(fleet: Fleet, children: Children) -> dict[ObjectKey, Manifest]:
     """Return what each server that may stay should be, by its ReplicaSet's key."""
     settled = {
         child.key: settle_server(fleet, number_of(child), child)
-        for child in find_replicasets(observed, Tier.MEDIA, fleet.uid)
+        for child in find_replicasets(children, Tier.MEDIA, fleet.uid)
     }
     return {key: manifest for key, manifest in settled.items() if manifest is not None}
 
@@ -453,7 +453,7 @@ def _overview(fleet: Fleet, observed: Observed, outcome: Outcome, now: datetime)
         agents=agents,
         demand=demand,
         latency=judge_latency(scaling, observed, demand, now) if scaling.metrics_provider else None,
-        agents_revision=revision_in(_settle_agents(fleet, observed)),
+        agents_revision=revision_in(_settle_agents(fleet, observed.children)),
         agents_selector=format_selector(tier_selector(fleet, Tier.AGENTS)),
         servers=servers,
         media=size_media(fleet, observed, servers, demand=demand, now=now)[0],
@@ -494,4 +494,5 @@ def _overview_pools(
 
 
 def _find_deployment(fleet: Fleet, observed: Observed, name: str) -> Child | None:
-    return find_child(observed, ObjectKey("Deployment", fleet.namespace, name), fleet.uid)
+    key = ObjectKey("Deployment", fleet.namespace, name)
+    return find_child(observed.children, key, fleet.uid)

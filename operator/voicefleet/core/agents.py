@@ -84,7 +84,7 @@ class AgentsDecision:
 
 def view_rollout(observed: Observed, *, current: str, fleet_uid: str, now: datetime) -> Rollout:
     """Return the workers by revision; `current` is the name of the newest's ReplicaSet."""
-    children = find_replicasets(observed, Tier.AGENTS, fleet_uid)
+    children = find_replicasets(observed.children, Tier.AGENTS, fleet_uid)
     sets = view_worker_sets(children, observed, now)
     return Rollout(
         next((each for each in sets if each.child.key.name == current), None),

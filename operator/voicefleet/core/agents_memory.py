@@ -6,8 +6,8 @@ lowered for a whole window, without history nothing is forecast. Nothing in here
 fleet is idle, so an idle fleet is never written. Called by `core/agents_size`.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -40,7 +40,7 @@ class AgentsMemory:
     unknown_since: int | None = None
     """Since when no worker tells its sessions; None while one does."""
 
-    def note(self, demand: Demand, pods: Iterable[Pod], now: datetime) -> "AgentsMemory":
+    def note(self, demand: Demand, pods: tuple[Pod, ...], now: datetime) -> "AgentsMemory":
         """Return the same with what is seen now; twice the same instant changes nothing.
 
         Args:
@@ -49,18 +49,21 @@ class AgentsMemory:
             now: The cycle's single clock reading.
         """
         at = int(now.timestamp())
-        seen = replace(
-            self, arrivals=self.arrivals.note(demand.began, now), starts=self.starts.note(pods)
-        )
-        if not demand.is_known:
-            since = at if self.unknown_since is None else min(self.unknown_since, at)
-            return replace(seen, concurrency=Steps(), unknown_since=since)
-        before = self.concurrency.latest
-        return replace(
-            seen,
-            season=self.season.note(at, before=before, after=demand.sessions),
-            concurrency=self.concurrency.note(at, demand.sessions, keep_seconds=TREND_SECONDS),
-            unknown_since=None,
+        concurrency, season, since = Steps(), self.season, self.unknown_since
+        if demand.is_known:
+            season = season.note(at, before=self.concurrency.latest, after=demand.sessions)
+            concurrency = self.concurrency.note(at, demand.sessions, keep_seconds=TREND_SECONDS)
+            since = None
+        else:
+            since = at if since is None else min(since, at)
+        return AgentsMemory(
+            concurrency,
+            self.arrivals.note(demand.began, now),
+            self.starts.note(pods),
+            season,
+            self.guard,
+            self.trace,
+            since,
         )
 
     def to_json(self) -> dict[str, Any]:

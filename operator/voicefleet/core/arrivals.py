@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import accumulate
+from operator import mul, sub
 from typing import Any
 
 from voicefleet.core.stored import read_whole
@@ -56,11 +57,12 @@ class Arrivals:
             if number >= since and number >= oldest:
                 place = min(number, present) - oldest
                 seen[place] = max(count, seen[place])
-        known = [place for place, count in enumerate(seen) if count]
-        if not known:
+        first = next((place for place, count in enumerate(seen) if count), None)
+        if first is None:
             return Arrivals(since)
-        first, last = known[0], known[-1]
-        return Arrivals(since, oldest + first, tuple(seen[first : last + 1]))
+        while not seen[-1]:
+            seen.pop()
+        return Arrivals(since, oldest + first, tuple(seen[first:]))
 
     def rate_per_second(self, now: datetime) -> float:
         """Return how many sessions begin per second, over the last 10 minutes."""
@@ -84,10 +86,9 @@ class Arrivals:
         if len(bins) < WINDOWS_MIN * width:
             return None
         sums = list(accumulate(bins, initial=0))
-        windows = [sums[end] - sums[end - width] for end in range(width, len(sums))]
-        squares = [
-            (later - earlier) ** 2 for earlier, later in zip(windows, windows[width:], strict=False)
-        ]
+        windows = list(map(sub, sums[width:], sums))
+        steps: list[int] = list(map(sub, windows[width:], windows))
+        squares: list[int] = list(map(mul, steps, steps))
         return sum(squares) / len(squares) / 2
 
     def to_json(self) -> dict[str, Any]:
@@ -124,9 +125,11 @@ def read_arrivals(stored: object) -> Arrivals:
 def _read_counts(stored: object) -> tuple[int, ...] | None:
     if not isinstance(stored, list) or len(stored) > BINS_MAX:
         return None
-    read = [read_whole(count) for count in stored]
-    known = tuple(count for count in read if count is not None and count <= COUNT_MAX)
-    return known if len(known) == len(stored) else None
+    # Types first and then both ends: three quick passes instead of 360 questions in each cycle.
+    is_whole = all(kind is int for kind in set(map(type, stored)))
+    if not is_whole or (stored and not 0 <= min(stored) <= max(stored) <= COUNT_MAX):
+        return None
+    return tuple(stored)
 
 
 def _count_by_bin(starts: Iterable[datetime], now: datetime) -> dict[int, int]:

@@ -7,7 +7,8 @@ which belongs to another field manager than the template (docs/decisions/0004).
 from collections.abc import Collection, Iterable, Mapping
 
 from voicefleet.api.labels import MADE_AS, MADE_FROM, REVISION, TIER
-from voicefleet.api.reasons import Reason
+from voicefleet.api.reasons import ConditionType, Reason
+from voicefleet.api.status import ConditionStatus
 from voicefleet.manifests import (
     FINGERPRINT_ANNOTATION,
     Manifest,
@@ -16,8 +17,16 @@ from voicefleet.manifests import (
     key_of,
 )
 from voicefleet.model.decision import Decision
-from voicefleet.model.observed import Child, Observed, Tier
-from voicefleet.model.plan import ApplyChild, CreateChild, DeleteChild, Plan, ScaleChild
+from voicefleet.model.fleet import Fleet
+from voicefleet.model.observed import Child, Children, Tier
+from voicefleet.model.plan import (
+    NOTHING,
+    ApplyChild,
+    CreateChild,
+    DeleteChild,
+    Plan,
+    ScaleChild,
+)
 from voicefleet.recall import remembered
 
 RELEVANT_KINDS = frozenset(
@@ -70,21 +79,15 @@ def template_label(child: Child, name: str) -> str:
     return labels.get(name) or child.labels.get(name, "")
 
 
-def find_child(observed: Observed, key: ObjectKey, fleet_uid: str) -> Child | None:
+def find_child(children: Children, key: ObjectKey, fleet_uid: str) -> Child | None:
     """Return the fleet's object of that name; one that somebody else controls is not it."""
-    child = observed.children.get(key)
+    child = children.get(key)
     return None if child is None or is_foreign(child, fleet_uid) else child
 
 
-def find_replicasets(observed: Observed, tier: Tier, fleet_uid: str) -> tuple[Child, ...]:
-    """Return a tier's ReplicaSets by name; one that is being deleted no longer counts."""
-    return _find_replicasets(observed.children, tier, fleet_uid)
-
-
 @remembered(8)
-def _find_replicasets(
-    children: Mapping[ObjectKey, Child], tier: Tier, fleet_uid: str
-) -> tuple[Child, ...]:
+def find_replicasets(children: Children, tier: Tier, fleet_uid: str) -> tuple[Child, ...]:
+    """Return a tier's ReplicaSets by name; one that is being deleted no longer counts."""
     found = (
         child
         for key, child in children.items()
@@ -108,9 +111,7 @@ def stands_as(wanted: Manifest, live: Child) -> bool:
 
 
 @remembered(4)
-def all_stand(
-    wanted: tuple[Manifest, ...], children: Mapping[ObjectKey, Child], fleet_uid: str
-) -> bool:
+def all_stand(wanted: tuple[Manifest, ...], children: Children, fleet_uid: str) -> bool:
     """Say whether nothing has to be done about any of these objects."""
     found = (children.get(key_of(manifest)) for manifest in wanted)
     return all(
@@ -123,6 +124,27 @@ def all_stand(
 def _contains(live: Manifest, wanted: Manifest) -> bool:
     """Compare two manifests once; neither is ever written to."""
     return is_contained(wanted, live)
+
+
+@remembered(4)
+def was_complete(fleet: Fleet) -> bool:
+    """Say whether this very generation of the fleet stood complete at some time."""
+    return any(
+        condition.type == ConditionType.READY
+        and condition.observed_generation == fleet.generation
+        and condition.status is ConditionStatus.TRUE
+        for condition in fleet.status.conditions
+    )
+
+
+def keep_in_place(
+    fleet: Fleet, children: Children, wanted: Manifest, *, was_there: bool = True
+) -> Plan:
+    """Keep one object of a fleet that stood complete once, unless it was never there."""
+    live = find_child(children, key_of(wanted), fleet.uid)
+    if live is not None and stands_as(wanted, live):
+        return NOTHING
+    return keep_child(wanted, live, was_complete=was_there and was_complete(fleet))
 
 
 def keep_child(wanted: Manifest, live: Child | None, *, was_complete: bool) -> Plan:
@@ -139,7 +161,7 @@ def keep_child(wanted: Manifest, live: Child | None, *, was_complete: bool) -> P
             about, so that whatever is missing now was taken away since.
     """
     if live is not None and stands_as(wanted, live):
-        return Plan()
+        return NOTHING
     key = key_of(wanted)
     if live is None:
         told = "somebody deleted it" if was_complete else "it does not exist yet"
@@ -191,10 +213,17 @@ def repair_metadata(live: Child, owner: Manifest) -> ApplyChild | None:
     return ApplyChild(manifest, f"restore {key}: its labels or its owner were taken away")
 
 
+def repair_all(children: Iterable[Child], owner: Manifest) -> Plan:
+    """Restore labels and owner of ReplicaSets that drain; nearly always nothing is missing."""
+    steps = (repair_metadata(child, owner) for child in children)
+    due = tuple(step for step in steps if step is not None)
+    return Plan(due) if due else NOTHING
+
+
 def hold_replicas(live: Child, wanted: int, tier: Tier) -> Plan:
     """Keep an ordinary workload's count, and the field in our hands."""
     if live.is_deleting or (live.replicas == wanted and live.scaler_owns_replicas):
-        return Plan()
+        return NOTHING
     because = f"scale {live.key} {live.replicas}→{wanted}: {wanted} wanted"
     step = ScaleChild(live.key, live.replicas, wanted, because)
     if live.scaler_owns_replicas or live.replicas == wanted:

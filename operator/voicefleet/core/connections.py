@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from voicefleet.core.demand import Demand
-from voicefleet.core.readings import read_sample
+from voicefleet.core.readings import find_unfit, read_sample
 from voicefleet.core.servers import Server
 from voicefleet.core.wording import count_of, list_some
 from voicefleet.model.observed import Pod, ServerReport
@@ -91,21 +91,15 @@ def count_connections(
         now: The cycle's single clock reading.
         stale_after: Age at which a value says nothing about now any more.
     """
-
-    def is_told(rooms: int, observed_at: datetime) -> bool:
-        return read_sample(Sample(rooms, observed_at), now, stale_after=stale_after).is_fit
-
     counted = heard = 0
     silent: list[str] = []
     roomless: list[str] = []
     for pod, report in _find_running(servers):
-        known = read_sample(_sample(report), now, stale_after=stale_after)
-        if not known.is_fit:
-            known = read_sample(provider.get(pod.uid), now, stale_after=stale_after)
-        tells_rooms = report is not None and is_told(report.rooms, report.observed_at)
-        heard += known.is_fit and tells_rooms
-        counted += int(known.value if known.value is not None else _last_told(report))
-        if not known.is_fit:
+        count = _read_count(report, provider.get(pod.uid), now, stale_after=stale_after)
+        tells_rooms = _tells_rooms(report, now, stale_after=stale_after)
+        heard += count is not None and tells_rooms
+        counted += int(_last_told(report) if count is None else count)
+        if count is None:
             silent.append(pod.name)
         if not tells_rooms:
             roomless.append(pod.name)
@@ -127,17 +121,29 @@ def _find_running(servers: Iterable[Server]) -> Iterator[tuple[Pod, ServerReport
                 yield pod, report
 
 
-def _sample(report: ServerReport | None) -> Sample | None:
-    if report is None or report.participants is None:
-        return None
-    return Sample(report.participants, report.observed_at)
+def _read_count(
+    report: ServerReport | None, sample: Sample | None, now: datetime, *, stale_after: timedelta
+) -> float | None:
+    """Return a server's connections by its own word, else by the provider's, else None."""
+    if report is not None and report.participants is not None:
+        at, told = report.observed_at, report.participants
+        if find_unfit(told, at, now, stale_after=stale_after) is None:
+            return told
+    return read_sample(sample, now, stale_after=stale_after).value
+
+
+def _tells_rooms(report: ServerReport | None, now: datetime, *, stale_after: timedelta) -> bool:
+    if report is None:
+        return False
+    return find_unfit(report.rooms, report.observed_at, now, stale_after=stale_after) is None
 
 
 def _last_told(report: ServerReport | None) -> float:
     """Return what a server said before it fell silent: its calls have not ended with it."""
-    sample = _sample(report)
-    told = None if sample is None else read_sample(sample, sample.observed_at).value
-    return told or 0.0
+    if report is None or report.participants is None:
+        return 0.0
+    sample = Sample(report.participants, report.observed_at)
+    return read_sample(sample, sample.observed_at).value or 0.0
 
 
 def _untold(pods: tuple[str, ...]) -> str:

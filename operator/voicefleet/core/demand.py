@@ -6,7 +6,6 @@ capacity is asked for, and all its slots in use when capacity is to be taken awa
 knowing never shrinks. Called by `core/agents_size`.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -146,7 +145,7 @@ class _Tally:
 @remembered(8)
 def count_rooms(observed: Observed, now: datetime, *, age_max: timedelta) -> int | None:
     """Return the rooms on all media servers, or None where a running one does not tell."""
-    servers = [pod for pod in observed.pods if pod.tier is Tier.MEDIA and pod.is_running]
+    servers = _running_servers(observed.pods)
     rooms = 0
     for pod in servers:
         report = observed.report_of_server(pod)
@@ -156,9 +155,16 @@ def count_rooms(observed: Observed, now: datetime, *, age_max: timedelta) -> int
     return rooms if servers else None
 
 
-def _callable_pods(pods: Iterable[Pod]) -> Iterable[Pod]:
-    """Yield workers in which a container runs, those being deleted included."""
-    return (
+@remembered(4)
+def _running_servers(pods: tuple[Pod, ...]) -> tuple[Pod, ...]:
+    """Return the media servers in which a container runs."""
+    return tuple(pod for pod in pods if pod.tier is Tier.MEDIA and pod.is_running)
+
+
+@remembered(4)
+def _callable_pods(pods: tuple[Pod, ...]) -> tuple[Pod, ...]:
+    """Return the workers in which a container runs, those being deleted included."""
+    return tuple(
         pod for pod in pods if pod.tier is Tier.AGENTS and pod.is_running and not pod.is_finished
     )
 

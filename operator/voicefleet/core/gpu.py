@@ -7,8 +7,9 @@ averages since the pool has had its present size, over nearly all of its replica
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from operator import attrgetter
 
-from voicefleet.core.readings import read_sample
+from voicefleet.core.readings import find_unfit, read_sample
 from voicefleet.model.signal import PoolSignals, Sample
 
 AVERAGE_OVER = timedelta(minutes=1)
@@ -67,7 +68,7 @@ def view_busyness(signals: PoolSignals, since: datetime | None, now: datetime) -
             fault=f"GPU utilisation covers {coverage.value:.0%} of the replicas, "
             f"{COVERAGE_MIN:.0%} are needed"
         )
-    samples = sorted(signals.utilization, key=lambda sample: sample.observed_at, reverse=True)
+    samples = sorted(signals.utilization, key=attrgetter("observed_at"), reverse=True)
     newest = read_sample(samples[0], now, stale_after=STALE_AFTER)
     if newest.value is None:
         return Busyness(fault=f"GPU utilisation is {newest.unfit}")
@@ -88,9 +89,10 @@ def _follow(samples: list[Sample], begin: datetime) -> list[float]:
                 continue
             if gap > GAP_MAX:
                 break
-        value = read_sample(sample, sample.observed_at).value
-        if value is None or value > PERCENT_MAX:
+        at = sample.observed_at
+        unfit = find_unfit(sample.value, at, at, stale_after=STALE_AFTER)
+        if unfit is not None or sample.value > PERCENT_MAX:
             break
-        row.append(value)
-        before = sample.observed_at
+        row.append(float(sample.value))
+        before = at
     return row

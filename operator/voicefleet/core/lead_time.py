@@ -6,11 +6,12 @@ have to be pulled and models that have to be loaded are all in it. Called by
 """
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any
 
 from voicefleet.model.observed import Pod, Tier
+from voicefleet.recall import remembered
 
 STARTS_KEPT = 20
 """The newest starts say how long the next one takes; older ones met another cluster."""
@@ -36,26 +37,24 @@ ANNOUNCED_SECONDS_MIN = 300
 minutes of idle workers, a few times a week, cost less than the first callers of the day."""
 
 
+Start = tuple[str, int, int]
+"""The end of a pod's UID, when it was created, and its seconds to Ready."""
+
+
 @dataclass(frozen=True, slots=True)
 class Starts:
-    """The newest starts: pod (the end of its UID), when created, seconds to Ready."""
+    """The newest starts, the oldest of them first."""
 
-    entries: tuple[tuple[str, int, int], ...] = ()
+    entries: tuple[Start, ...] = ()
 
-    def note(self, pods: Iterable[Pod], tier: Tier = Tier.AGENTS) -> "Starts":
+    def note(self, pods: tuple[Pod, ...], tier: Tier = Tier.AGENTS) -> "Starts":
         """Return the same with the starts of a tier's pods that are Ready; each counts once."""
-        known = {pod: (pod, created, seconds) for pod, created, seconds in self.entries}
+        known = {entry[0]: entry for entry in self.entries}
         oldest = min(entry[1] for entry in self.entries) if len(known) == STARTS_KEPT else 0
-        for pod in pods:
-            if pod.tier is not tier or pod.ready_at is None:
-                continue
-            created = int(pod.created_at.timestamp())
-            if created < oldest:
-                continue  # Older than twenty others, it would only be dropped again.
-            seconds = int(pod.ready_at.timestamp()) - created
-            if 0 <= seconds <= START_SECONDS_MAX:
-                known.setdefault(_short(pod.uid), (_short(pod.uid), created, seconds))
-        newest = sorted(known.values(), key=lambda entry: (entry[1], entry[0]))
+        for entry in _find_starts(pods, tier):
+            if entry[1] >= oldest:  # Older than twenty others, it would only be dropped again.
+                known.setdefault(entry[0], entry)
+        newest = sorted(known.values(), key=itemgetter(1, 0))
         return Starts(tuple(newest[-STARTS_KEPT:]))
 
     @property
@@ -88,11 +87,22 @@ def read_starts(stored: object) -> Starts:
     """Return remembered starts; entries that are not what we write are left out."""
     if not isinstance(stored, list | tuple):
         return Starts()
-    entries = [
-        (pod, created, seconds)
-        for pod, created, seconds in (entry for entry in stored if _is_entry(entry))
-    ]
+    entries = [(entry[0], entry[1], entry[2]) for entry in stored if _is_entry(entry)]
     return Starts(tuple(entries[-STARTS_KEPT:]))
+
+
+@remembered(8)
+def _find_starts(pods: tuple[Pod, ...], tier: Tier) -> tuple[Start, ...]:
+    """Return the starts of a tier's Ready pods, without times that no start takes."""
+    starts = []
+    for pod in pods:
+        if pod.tier is not tier or pod.ready_at is None:
+            continue
+        created = int(pod.created_at.timestamp())
+        seconds = int(pod.ready_at.timestamp()) - created
+        if 0 <= seconds <= START_SECONDS_MAX:
+            starts.append((_short(pod.uid), created, seconds))
+    return tuple(starts)
 
 
 def _is_entry(entry: object) -> bool:

@@ -105,22 +105,24 @@ def mark_workers(
     """
     steps = []
     for worker in workers:
-        is_busy = worker.pod.is_running and not worker.is_idle
+        pod = worker.pod
+        is_busy = pod.is_running and not worker.is_idle
+        is_cordoned, is_leaving = pod.uid in cordoned, pod.uid in removable
+        if _carries(worker, is_busy=is_busy, is_cordoned=is_cordoned, is_leaving=is_leaving):
+            continue
         # Always named: the field manager that stops naming a label takes it away.
         labels = {COMPONENT: Tier.AGENTS.value}
         if is_busy:
             labels[BUSY] = "true"
         annotations = {SAFE_TO_EVICT: "false"} if is_busy else {}
-        if worker.pod.uid in cordoned:
+        if is_cordoned:
             annotations[CORDONED] = "true"
-        if worker.pod.uid in removable:
+        if is_leaving:
             annotations[DELETION_COST] = LEAVE_FIRST
             labels[COMPONENT] = LEAVING
-        if not _carries(worker, labels, annotations):
-            told = _describe(worker, annotations)
-            key = _key_of(worker)
-            because = f"mark {key}: {told}"
-            steps.append(MarkPod(key, worker.pod.uid, labels, annotations, because))
+        key = _key_of(worker)
+        because = f"mark {key}: {_describe(worker, annotations)}"
+        steps.append(MarkPod(key, pod.uid, labels, annotations, because))
     return tuple(steps)
 
 
@@ -149,15 +151,15 @@ def _key_of(worker: Worker) -> ObjectKey:
     return ObjectKey("Pod", worker.pod.namespace, worker.pod.name)
 
 
-def _carries(worker: Worker, labels: dict[str, str], annotations: dict[str, str]) -> bool:
-    pod = worker.pod
-    carried = pod.annotations
+def _carries(worker: Worker, *, is_busy: bool, is_cordoned: bool, is_leaving: bool) -> bool:
+    """Say whether a pod carries our marks already, as nearly every one does."""
+    labels, annotations = worker.pod.labels, worker.pod.annotations
     return (
-        pod.labels.get(BUSY) == labels.get(BUSY)
-        and worker.is_leaving == (labels[COMPONENT] == LEAVING)
-        and carried.get(SAFE_TO_EVICT) == annotations.get(SAFE_TO_EVICT)
-        and carried.get(CORDONED) == annotations.get(CORDONED)
-        and carried.get(DELETION_COST) == annotations.get(DELETION_COST)
+        labels.get(BUSY) == ("true" if is_busy else None)
+        and (labels.get(COMPONENT) == LEAVING) == is_leaving
+        and annotations.get(SAFE_TO_EVICT) == ("false" if is_busy else None)
+        and annotations.get(CORDONED) == ("true" if is_cordoned else None)
+        and annotations.get(DELETION_COST) == (LEAVE_FIRST if is_leaving else None)
     )
 
 

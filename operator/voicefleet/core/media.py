@@ -5,7 +5,7 @@ until its own counter has shown no room for a while; then its ReplicaSet is dele
 pod with it. Called by `planning`.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -17,7 +17,7 @@ from voicefleet.core.servers import Server, number_of, view_servers
 from voicefleet.core.sizes import Targets, split_rollout
 from voicefleet.manifests import ObjectKey
 from voicefleet.model.decision import Decision
-from voicefleet.model.observed import Child, Observed, Tier
+from voicefleet.model.observed import Child, Children, Observed, Pod, Tier
 from voicefleet.model.plan import DeleteChild, ScaleChild
 from voicefleet.recall import remembered
 from voicefleet.units import format_duration
@@ -54,7 +54,7 @@ def view_fleet_servers(
     observed: Observed, *, current: Collection[ObjectKey], fleet_uid: str, now: datetime
 ) -> Servers:
     """Return the servers; `current` are the ReplicaSets that are as the author wants them."""
-    children = find_replicasets(observed, Tier.MEDIA, fleet_uid)
+    children = find_replicasets(observed.children, Tier.MEDIA, fleet_uid)
     servers = view_servers(children, observed, now)
     return Servers(
         tuple(server for server in servers if server.child.key in current),
@@ -74,21 +74,24 @@ def find_last_number(
     """
     names = [key.name.rpartition("-") for key in created if key.kind == "ReplicaSet"]
     made = [int(end) for start, _, end in names if start.endswith("-media") and end.isdecimal()]
-    numbers = (number_of(child) for child in _find_servers(observed.children))
-    return max([status.media.last_server, *numbers, *made])
+    return max([status.media.last_server, _find_highest(observed.children), *made])
 
 
-def find_media_revisions(observed: Observed) -> frozenset[str]:
+def find_media_revisions(children: Children, pods: Iterable[Pod]) -> frozenset[str]:
     """Return the revisions that any server still uses, even one on its way out."""
     return frozenset(
-        template_label(child, REVISION) for child in _find_servers(observed.children)
-    ) | frozenset(
-        pod.revision for pod in observed.pods if pod.tier is Tier.MEDIA and not pod.is_finished
-    )
+        template_label(child, REVISION) for child in _find_servers(children)
+    ) | frozenset(pod.revision for pod in pods if pod.tier is Tier.MEDIA and not pod.is_finished)
 
 
 @remembered(4)
-def _find_servers(children: Mapping[ObjectKey, Child]) -> tuple[Child, ...]:
+def _find_highest(children: Children) -> int:
+    """Return the highest number of a server there is, 0 without any."""
+    return max((number_of(child) for child in _find_servers(children)), default=0)
+
+
+@remembered(4)
+def _find_servers(children: Children) -> tuple[Child, ...]:
     """Return every media server's ReplicaSet, whoever owns it."""
     return tuple(
         child
@@ -173,6 +176,7 @@ def order_surplus(servers: tuple[Server, ...]) -> list[Server]:
     return sorted(servers, key=spare)
 
 
+@remembered(4)
 def find_surplus(servers: Servers, wanted: int) -> tuple[Server, ...]:
     """Return the servers that are not wanted any more, whether or not they are empty yet.
 

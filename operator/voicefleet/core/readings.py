@@ -63,18 +63,25 @@ def read_sample(
     """
     if sample is None:
         return Reading(None, Unfit.MISSING)
-    value = sample.value
-    if not _is_number(value):
-        return Reading(None, Unfit.NOT_A_NUMBER)
-    if not 0 <= value <= VALUE_MAX:
-        return Reading(None, Unfit.OUT_OF_RANGE)
-    if sample.observed_at > now + FUTURE_TOLERANCE:
-        return Reading(None, Unfit.FROM_THE_FUTURE)
-    if now - sample.observed_at > stale_after:
-        return Reading(None, Unfit.STALE)
+    unfit = find_unfit(sample.value, sample.observed_at, now, stale_after=stale_after)
+    if unfit is not None:
+        return Reading(None, unfit)
     if count_min and (sample.count is None or sample.count < count_min):
         return Reading(None, Unfit.TOO_FEW)
-    return Reading(float(value))
+    return Reading(float(sample.value))
+
+
+def find_unfit(
+    value: float, observed_at: datetime, now: datetime, *, stale_after: timedelta
+) -> Unfit | None:
+    """Return why a value may not be used, None where it may; the same for one without a sample."""
+    if not _is_number(value):
+        return Unfit.NOT_A_NUMBER
+    if not 0 <= value <= VALUE_MAX:
+        return Unfit.OUT_OF_RANGE
+    if observed_at > now + FUTURE_TOLERANCE:
+        return Unfit.FROM_THE_FUTURE
+    return Unfit.STALE if now - observed_at > stale_after else None
 
 
 def _is_number(value: object) -> bool:

@@ -3,14 +3,15 @@
 Called by `core/media`, `core/deletion` and `core/status`.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import attrgetter
 
 from voicefleet.api.labels import REVISION, SERVER
 from voicefleet.core.children import template_label
 from voicefleet.model.observed import REPORT_AGE_MAX, Child, Observed, Pod, ServerReport
+from voicefleet.recall import remembered
 
 EMPTY_FOR = timedelta(seconds=10)
 """A server leaves after its room count has read 0 twice, this far apart.
@@ -32,34 +33,34 @@ class Server:
     now: datetime
     number: int
     """Its number, never used twice in a fleet."""
+    is_running: bool = field(init=False)
+    """Whether it may hold a room at all. Asked over and over, as the two below, and said once."""
+    rooms: int | None = field(init=False)
+    """Rooms on it, by fresh readings of all its running pods; None while unknown."""
+    is_ready: bool = field(init=False)
+    """Whether it takes calls."""
+
+    def __post_init__(self) -> None:
+        """Read what the pods and their reports say.
+
+        Whether it runs, the ReplicaSet's own status tells as well: the pod cache may lag behind
+        it.
+        """
+        running = any(pod.is_running for pod in self.pods)
+        running = running or (not self.pods and self.child.ready_replicas > 0)
+        rooms: int | None = 0
+        if running:
+            counted = self._fresh_reports()
+            rooms = sum([report.rooms for report in counted]) if counted else None
+        ready = any(pod.is_ready and not pod.is_deleting for pod in self.pods)
+        object.__setattr__(self, "is_running", running)
+        object.__setattr__(self, "rooms", rooms)
+        object.__setattr__(self, "is_ready", ready)
 
     @property
     def revision(self) -> str:
         """Which configuration it was made from."""
         return template_label(self.child, REVISION)
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether it takes calls."""
-        return any(pod.is_ready and not pod.is_deleting for pod in self.pods)
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it may hold a room at all.
-
-        The ReplicaSet's own status counts too: the pod cache may lag behind it.
-        """
-        return any(pod.is_running for pod in self.pods) or (
-            not self.pods and self.child.ready_replicas > 0
-        )
-
-    @property
-    def rooms(self) -> int | None:
-        """Rooms on it, by fresh readings of all its running pods; None while unknown."""
-        if not self.is_running:
-            return 0
-        counted = self._fresh_reports()
-        return sum(report.rooms for report in counted) if counted else None
 
     @property
     def empty_since(self) -> datetime | None:
@@ -71,10 +72,11 @@ class Server:
     @property
     def is_empty(self) -> bool:
         """Whether deleting it certainly ends no call."""
-        if not self.is_running:
-            return True
+        if self.rooms != 0:
+            return False
         since = self.empty_since
-        return self.rooms == 0 and since is not None and since <= self.now - EMPTY_FOR
+        is_empty_long = since is not None and since <= self.now - EMPTY_FOR
+        return is_empty_long or not self.is_running
 
     @property
     def rest_of_wait(self) -> timedelta:
@@ -102,16 +104,30 @@ def number_of(child: Child) -> int:
 
 
 def view_servers(
-    children: Iterable[Child], observed: Observed, now: datetime
+    children: tuple[Child, ...], observed: Observed, now: datetime
 ) -> tuple[Server, ...]:
     """Return one server for each given ReplicaSet, by number."""
+    owned = _find_pods(observed.pods)
     servers = []
+    for number, child in _number_servers(children):
+        pods = owned.get(child.key.name, ())
+        reports = tuple([observed.report_of_server(pod) for pod in pods])
+        servers.append(Server(child, pods, reports, now, number))
+    return tuple(servers)
+
+
+@remembered(4)
+def _number_servers(children: tuple[Child, ...]) -> tuple[tuple[int, Child], ...]:
+    """Return the servers' ReplicaSets in the order of their numbers."""
+    numbered = ((number_of(child), child) for child in children)
+    return tuple(sorted(numbered, key=lambda pair: (pair[0], pair[1].key)))
+
+
+@remembered(4)
+def _find_pods(pods: tuple[Pod, ...]) -> Mapping[str, tuple[Pod, ...]]:
+    """Return the pods that have not finished, by the ReplicaSet they belong to and by name."""
     owned: dict[str, list[Pod]] = {}
-    for pod in observed.pods:
+    for pod in sorted(pods, key=attrgetter("name")):
         if not pod.is_finished:
             owned.setdefault(pod.owner_name, []).append(pod)
-    for child in children:
-        pods = tuple(sorted(owned.get(child.key.name, ()), key=attrgetter("name")))
-        reports = tuple(observed.report_of_server(pod) for pod in pods)
-        servers.append(Server(child, pods, reports, now, number_of(child)))
-    return tuple(sorted(servers, key=lambda server: (server.number, server.child.key)))
+    return {name: tuple(each) for name, each in owned.items()}

@@ -130,5 +130,7 @@ def _read_change(entry: object) -> tuple[int, float] | None:
 
 def _forget(changes: list[tuple[int, float]], before: int) -> tuple[tuple[int, float], ...]:
     """Drop what ended before that time; the entry that stood then stays."""
-    first = max((i for i, (at, _) in enumerate(changes) if at <= before), default=0)
+    first = 0
+    while first + 1 < len(changes) and changes[first + 1][0] <= before:
+        first += 1
     return tuple(changes[first:])

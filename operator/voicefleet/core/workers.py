@@ -13,6 +13,7 @@ from operator import attrgetter
 
 from voicefleet.api.labels import COMPONENT, CORDONED, DELETION_COST, LEAVING
 from voicefleet.model.observed import Child, Observed, Pod, Tier, WorkerReport
+from voicefleet.recall import remembered
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +31,9 @@ class Worker:
 
     def __post_init__(self) -> None:
         """Read who says that it is cordoned."""
-        has_word = self.report is not None and self.pod.is_running
-        told = self.report.is_cordoned if self.report is not None else False
-        object.__setattr__(self, "is_cordoned", told if has_word else self.is_marked)
+        report = self.report if self.pod.is_running else None
+        told = self.is_marked if report is None else report.is_cordoned
+        object.__setattr__(self, "is_cordoned", told)
 
     @property
     def is_idle(self) -> bool:
@@ -145,13 +146,24 @@ class WorkerSet:
 
 def view_workers(observed: Observed, now: datetime) -> tuple[Worker, ...]:
     """Return every agents pod that still counts, by name."""
-    counted = [
+    return tuple([view_worker(pod, observed, now) for pod in _find_counted(observed.pods)])
+
+
+@remembered(4)
+def _find_counted(pods: tuple[Pod, ...]) -> tuple[Pod, ...]:
+    """Return the agents pods that their controller counts, by name."""
+    counted = (
         pod
-        for pod in observed.pods
+        for pod in pods
         if pod.tier is Tier.AGENTS and not pod.is_deleting and not pod.is_finished
-    ]
-    counted.sort(key=attrgetter("name"))
-    return tuple(view_worker(pod, observed, now) for pod in counted)
+    )
+    return tuple(sorted(counted, key=attrgetter("name")))
+
+
+@remembered(4)
+def _find_leftovers(pods: tuple[Pod, ...]) -> tuple[Pod, ...]:
+    """Return the pods that no controller counts any more."""
+    return tuple(pod for pod in pods if pod.is_deleting or pod.is_finished)
 
 
 def view_worker_sets(
@@ -163,10 +175,7 @@ def view_worker_sets(
         WorkerSet(
             child,
             tuple(worker for worker in workers if worker.pod.owner_name == child.key.name),
-            sum(
-                pod.owner_name == child.key.name and (pod.is_deleting or pod.is_finished)
-                for pod in observed.pods
-            ),
+            sum(pod.owner_name == child.key.name for pod in _find_leftovers(observed.pods)),
         )
         for child in children
     )

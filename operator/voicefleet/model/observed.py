@@ -75,6 +75,10 @@ class Child:
         return int((self.manifest.get("status") or {}).get("readyReplicas", 0))
 
 
+Children = Mapping[ObjectKey, Child]
+"""The objects of a fleet by their addresses; the same mapping for as long as none changes."""
+
+
 @dataclass(frozen=True, slots=True)
 class PodTrouble:
     """Why a pod does not run, in the kubelet's or the scheduler's word and sentence."""
@@ -172,7 +176,7 @@ class Refusal:
 class Observed:
     """One snapshot of everything a fleet's plan depends on, beside its own spec."""
 
-    children: Mapping[ObjectKey, Child] = field(default_factory=dict)
+    children: Children = field(default_factory=dict)
     pods: tuple[Pod, ...] = ()
     workers: Mapping[str, WorkerReport] = field(default_factory=dict)
     """By pod UID. A worker without an entry has never answered: unknown, so busy."""

@@ -158,7 +158,9 @@ NOTHING = Plan()
 
 def join_plans(*plans: Plan) -> Plan:
     """Return one plan that does the given ones in their order."""
-    plans = tuple(plan for plan in plans if plan is not NOTHING)
+    plans = tuple([plan for plan in plans if plan is not NOTHING])
+    if len(plans) < 2:  # noqa: PLR2004 - there is nothing to join
+        return plans[0] if plans else NOTHING
     waits = [plan.wake_after for plan in plans if plan.wake_after is not None]
     return Plan(
         tuple(chain.from_iterable(plan.steps for plan in plans)),

@@ -57,7 +57,7 @@ class MemoryKeeper:
     def recall(self, fleet: Fleet, observed: Observed, memory: FleetMemory) -> Mapping[str, Any]:
         """Return what is remembered; the first time, what the ConfigMap holds."""
         if memory.planned is None:
-            child = find_child(observed, memory_key(fleet), fleet.uid)
+            child = find_child(observed.children, memory_key(fleet), fleet.uid)
             memory.planned = load_memory(fleet, child)
             memory.kept = memory.planned
             # Another process may have written it a moment ago; a new fleet's has no time to lose.
@@ -79,7 +79,7 @@ class MemoryKeeper:
         """Write it if it is due; return in how many seconds it is, None where nothing waits."""
         if not memory.planned or fleet.is_deleting or fleet.spec.paused:
             return None
-        child = find_child(observed, memory_key(fleet), fleet.uid)
+        child = find_child(observed.children, memory_key(fleet), fleet.uid)
         is_whole = child is not None and is_owned(child, fleet.uid)
         if is_whole and lasting(memory.planned) == lasting(memory.kept):
             return None

@@ -49,6 +49,7 @@ class Sight:
     _server_reports: dict[str, ServerReport]
     _utilization: dict[str, list[Sample]]
     signals: Signals
+    _pods_seen: tuple[Pod, ...] = ()
 
     @classmethod
     def of(
@@ -64,12 +65,10 @@ class Sight:
         silent = world.conditions.silent(Witness.WORKERS, world.now)
         if not silent:
             self._listen()
-        pods = [self._see_worker(worker) for worker in world.workers.values()]
-        pods += [self._see_server(server) for server in world.servers.all.values()]
         now = world.instant()
         return Observed(
             children=self.cluster.snapshot(),
-            pods=tuple(pods),
+            pods=self._see_pods(),
             workers=dict(self._reports),
             servers=dict(self._server_reports),
             signals=self.signals,
@@ -119,6 +118,15 @@ class Sight:
         )
 
     # Pods.
+
+    def _see_pods(self) -> tuple[Pod, ...]:
+        """Return all pods; the very same tuple for as long as none of them changes."""
+        pods = [self._see_worker(worker) for worker in self.world.workers.values()]
+        pods += [self._see_server(server) for server in self.world.servers.all.values()]
+        seen = tuple(pods)
+        if seen != self._pods_seen:
+            self._pods_seen = seen
+        return self._pods_seen
 
     def _see_worker(self, worker: Worker) -> Pod:
         known = self._pods.get(worker.uid)

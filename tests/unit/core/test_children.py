@@ -90,7 +90,7 @@ def test_the_child_of_an_earlier_fleet_of_the_same_name_is_not_ours():
     """A second controller's reference would be refused; the collector takes the object soon."""
     foreign = a_replicaset("new", owner_uid="another")
 
-    assert find_child(an_observation(foreign), foreign.key, FLEET.uid) is None
+    assert find_child(an_observation(foreign).children, foreign.key, FLEET.uid) is None
 
 
 class TestOldRevision:
@@ -143,7 +143,7 @@ class TestOldRevision:
         """Its selector and its pods carry the labels, and those nobody can take away."""
         child = a_replicaset("old", labels={})
 
-        assert find_replicasets(an_observation(child), Tier.AGENTS, FLEET.uid) == (child,)
+        assert find_replicasets(an_observation(child).children, Tier.AGENTS, FLEET.uid) == (child,)
 
 
 @pytest.mark.parametrize(

@@ -194,7 +194,7 @@ def test_a_configuration_is_used_until_its_last_pod_is_gone():
     leaving = with_pod(its_pod(1), is_deleting=True, revision="then")
     observed: Observed = an_observation(a_server(2), seen=(leaving,))
 
-    assert find_media_revisions(observed) == {"then", "now"}
+    assert find_media_revisions(observed.children, observed.pods) == {"then", "now"}
 
 
 def test_a_server_that_somebody_is_deleting_is_replaced():
