@@ -16,7 +16,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
@@ -149,7 +149,9 @@ class Arena:
         """SIGKILL, once it was read how many cycles this process has run."""
         if self.operator.is_running:
             self.cycles.end(self.operator)
-            os.killpg(self.operator.pid, signal.SIGKILL)
+            # It may have ended by itself, and be reaped, while it was asked.
+            with suppress(ProcessLookupError):
+                os.killpg(self.operator.pid, signal.SIGKILL)
 
     async def keep_operator(self) -> None:
         """Start the operator again whenever it has ended, as a kubelet does."""

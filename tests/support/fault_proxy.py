@@ -166,10 +166,12 @@ class FaultProxy:
 
     async def _kill(self) -> None:
         await asyncio.sleep(GATHER_SECONDS)
-        await asyncio.to_thread(self.kill)
-        self._spread(FaultKind.KILL)
-        self._dying.clear()
-        self._death = None
+        try:
+            await asyncio.to_thread(self.kill)
+        finally:
+            self._spread(FaultKind.KILL)
+            self._dying.clear()
+            self._death = None
 
     def _spread(self, kind: FaultKind) -> None:
         """Note in every namespace what strikes all of them, as if it had been ordered there."""
