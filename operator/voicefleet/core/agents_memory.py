@@ -40,13 +40,16 @@ class AgentsMemory:
     unknown_since: int | None = None
     """Since when no worker tells its sessions; None while one does."""
 
-    def note(self, demand: Demand, pods: tuple[Pod, ...], now: datetime) -> "AgentsMemory":
+    def note(
+        self, demand: Demand, pods: tuple[Pod, ...], now: datetime, *, guard: Guard
+    ) -> "AgentsMemory":
         """Return the same with what is seen now; twice the same instant changes nothing.
 
         Args:
             demand: Sessions now, and when they began.
             pods: Pods of the fleet, for how long they took to start.
             now: The cycle's single clock reading.
+            guard: What is learnt about workers by now.
         """
         at = int(now.timestamp())
         concurrency, season, since = Steps(), self.season, self.unknown_since
@@ -61,7 +64,7 @@ class AgentsMemory:
             self.arrivals.note(demand.began, now),
             self.starts.note(pods),
             season,
-            self.guard,
+            guard,
             self.trace,
             since,
         )

@@ -68,8 +68,8 @@ def look_ahead(spec: VoiceFleetSpec, observed: Observed, now: datetime) -> Outlo
     demand = count_demand(spec, observed, now)
     latency = judge_latency(scaling, observed, demand, now)
     known = read_agents_memory(observed.memory.get("agents"))
-    memory = known.note(demand, observed.pods, now)
-    guard = memory.guard.judge(latency, load=_load(demand, slots * known.guard.derate), now=now)
+    guard = known.guard.judge(latency, load=_load(demand, slots * known.guard.derate), now=now)
+    memory = known.note(demand, observed.pods, now, guard=guard)
     lead = memory.starts.lead_seconds
     rate = demand.sessions / CALL_SECONDS
     if demand.tells_beginnings or not demand.sessions:
@@ -99,7 +99,7 @@ def look_ahead(spec: VoiceFleetSpec, observed: Observed, now: datetime) -> Outlo
         usual=memory.season.usual(at),
         rooms=count_rooms(observed, now, age_max=ROOMS_AGE_MAX),
         rooms_explained=int(max(peak, demand.sessions)) + recent,
-        memory=replace(memory, guard=guard),
+        memory=memory,
     )
 
 

@@ -11,6 +11,7 @@ from operator import attrgetter
 
 from voicefleet.core.readings import find_unfit, read_sample
 from voicefleet.model.signal import PoolSignals, Sample
+from voicefleet.recall import remembered
 
 AVERAGE_OVER = timedelta(minutes=1)
 """Each sample is the average of the minute before it."""
@@ -68,21 +69,21 @@ def view_busyness(signals: PoolSignals, since: datetime | None, now: datetime) -
             fault=f"GPU utilisation covers {coverage.value:.0%} of the replicas, "
             f"{COVERAGE_MIN:.0%} are needed"
         )
-    samples = sorted(signals.utilization, key=attrgetter("observed_at"), reverse=True)
-    newest = read_sample(samples[0], now, stale_after=STALE_AFTER)
-    if newest.value is None:
-        return Busyness(fault=f"GPU utilisation is {newest.unfit}")
-    row = _follow(samples, since + AVERAGE_OVER)
-    return Busyness(tuple(reversed(row)), "" if row else "GPU utilisation is too young")
+    newest = max(signals.utilization, key=attrgetter("observed_at"))
+    unfit = read_sample(newest, now, stale_after=STALE_AFTER).unfit
+    if unfit is not None:
+        return Busyness(fault=f"GPU utilisation is {unfit}")
+    begin = since + AVERAGE_OVER
+    row = tuple([percent for at, percent in _follow(signals.utilization) if at >= begin])
+    return Busyness(row[::-1], "" if row else "GPU utilisation is too young")
 
 
-def _follow(samples: list[Sample], begin: datetime) -> list[float]:
-    """Return the values of an unbroken row, from the newest back to the first gap or fault."""
-    row: list[float] = []
+@remembered(16)
+def _follow(utilization: tuple[Sample, ...]) -> tuple[tuple[datetime, float], ...]:
+    """Return an unbroken row with its times, from the newest back to the first gap or fault."""
+    row: list[tuple[datetime, float]] = []
     before: datetime | None = None
-    for sample in samples:
-        if sample.observed_at < begin:
-            break
+    for sample in sorted(utilization, key=attrgetter("observed_at"), reverse=True):
         if before is not None:
             gap = before - sample.observed_at
             if gap < GAP_MIN:
@@ -93,6 +94,6 @@ def _follow(samples: list[Sample], begin: datetime) -> list[float]:
         unfit = find_unfit(sample.value, at, at, stale_after=STALE_AFTER)
         if unfit is not None or sample.value > PERCENT_MAX:
             break
-        row.append(float(sample.value))
+        row.append((at, float(sample.value)))
         before = at
-    return row
+    return tuple(row)

@@ -31,11 +31,12 @@ START_SECONDS_MIN = 15
 START_SECONDS_MAX = 900
 """A pod Ready later than this was restarted since, or waited for a person."""
 
-
 ANNOUNCED_SECONDS_MIN = 300
 """A cloud brings a node in two to four minutes, and the worker on it starts after that; five
 minutes of idle workers, a few times a week, cost less than the first callers of the day."""
 
+STARTS_ANSWERS = 8
+"""Starts come seldom, so cycles find those of the cycle before; both tiers of four fleets."""
 
 Start = tuple[str, int, int]
 """The end of a pod's UID, when it was created, and its seconds to Ready."""
@@ -47,6 +48,7 @@ class Starts:
 
     entries: tuple[Start, ...] = ()
 
+    @remembered(STARTS_ANSWERS)
     def note(self, pods: tuple[Pod, ...], tier: Tier = Tier.AGENTS) -> "Starts":
         """Return the same with the starts of a tier's pods that are Ready; each counts once."""
         known = {entry[0]: entry for entry in self.entries}
@@ -55,7 +57,8 @@ class Starts:
             if entry[1] >= oldest:  # Older than twenty others, it would only be dropped again.
                 known.setdefault(entry[0], entry)
         newest = sorted(known.values(), key=itemgetter(1, 0))
-        return Starts(tuple(newest[-STARTS_KEPT:]))
+        entries = tuple(newest[-STARTS_KEPT:])
+        return self if entries == self.entries else Starts(entries)
 
     @property
     def lead_seconds(self) -> int:
@@ -78,11 +81,13 @@ class Starts:
         """
         return max(self.lead_seconds, ANNOUNCED_SECONDS_MIN)
 
+    @remembered(STARTS_ANSWERS)
     def to_json(self) -> list[list[Any]]:
-        """Return the form that memory keeps."""
+        """Return the form that memory keeps; the very same list of the very same starts."""
         return [list(entry) for entry in self.entries]
 
 
+@remembered(STARTS_ANSWERS)
 def read_starts(stored: object) -> Starts:
     """Return remembered starts; entries that are not what we write are left out."""
     if not isinstance(stored, list | tuple):

@@ -8,7 +8,7 @@ replicas are ready. Called by `planning`.
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -62,6 +62,12 @@ STEP_PERCENT = 10
 
 LOOK_AGAIN = timedelta(seconds=30)
 """While something is being waited for, it is looked at so often."""
+
+UNMEASURED = PoolSignals()
+"""What is known of a pool of which nobody tells anything."""
+
+NO_TRACE = Trace()
+"""A pool changes one by one, so its size needs no past counts."""
 
 Memory = Mapping[str, Any]
 
@@ -138,10 +144,10 @@ def decide_speech_size(
         f"speech {pool.name}",
         seen.current,
         combined,
-        Stable(bounds.clamp(combined.target), Trace()),
+        Stable(bounds.clamp(combined.target), NO_TRACE),
         bounds=bounds,
         faults=_find_faults(view),
-        wake_after=LOOK_AGAIN if seen.signals != PoolSignals() else None,
+        wake_after=LOOK_AGAIN if seen.signals != UNMEASURED else None,
     )
     return sizing, view.past.to_json()
 
@@ -165,7 +171,7 @@ def _judge(pool: SpeechSpec, seen: PoolSeen, past: PoolMemory, now: datetime) ->
         note_slow(past, None if stage is None else at // WINDOW_SECONDS, is_slow=view.is_slow),
         (past.unused_since or at) if _is_unused(view) else None,
     )
-    return replace(view, past=noted)
+    return _View(pool, seen, busy, waiting, stage, noted)
 
 
 def _find_rises(view: _View) -> Iterator[Desire]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from voicefleet.core.stored import read_number, read_whole
+from voicefleet.recall import remembered
 
 GRAIN_SECONDS = 5
 """Changes closer together than this are one change, to the larger value: it bounds what is
@@ -18,6 +19,9 @@ remembered of a busy fleet, and errs towards keeping capacity."""
 
 CHANGES_MAX = 400
 """No memory that we wrote is longer; a longer one is not ours."""
+
+STEPS_ANSWERS = 32
+"""Targets and counts of a tier at rest stay the same from cycle to cycle: four fleets of theirs."""
 
 NUMBER_MAX = 1e11
 """Larger than any time in seconds until the year 5138, and than any count of a fleet."""
@@ -55,7 +59,8 @@ class Steps:
             at = began
         if not past or past[-1][1] != value:
             past.append((at, value))
-        return Steps(_forget(past, at - keep_seconds))
+        changes = _forget(past, at - keep_seconds)
+        return self if changes == self.changes else Steps(changes)
 
     def peak(self, since: int) -> float | None:
         """Return the largest value that stood at any time from `since` on."""
@@ -88,8 +93,9 @@ class Steps:
         )
         return min(leaves, default=None)
 
+    @remembered(STEPS_ANSWERS)
     def to_json(self) -> list[list[float]]:
-        """Return the form that memory keeps."""
+        """Return the form that memory keeps; the very same list of the very same steps."""
         return [[at, value] for at, value in self.changes]
 
     def _standing(self, since: int) -> Iterator[float]:
@@ -100,6 +106,7 @@ class Steps:
             yield self.changes[-1][1]
 
 
+@remembered(STEPS_ANSWERS)
 def read_steps(stored: object) -> Steps:
     """Return remembered steps; anything that is not exactly what we write counts as none."""
     if not isinstance(stored, list) or len(stored) > CHANGES_MAX:

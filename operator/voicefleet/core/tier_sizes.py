@@ -22,11 +22,11 @@ from voicefleet.core.media_size import MediaSeen, decide_media_size
 from voicefleet.core.overview import Pool
 from voicefleet.core.sizes import bound_media
 from voicefleet.core.speech import bound_speech, current_speech_size
-from voicefleet.core.speech_size import PoolSeen, decide_speech_size
+from voicefleet.core.speech_size import UNMEASURED, PoolSeen, decide_speech_size
 from voicefleet.core.stabilise import Pace
 from voicefleet.model.fleet import Fleet
 from voicefleet.model.observed import Child, Observed, Tier
-from voicefleet.model.signal import PoolSignals, Stage
+from voicefleet.model.signal import Stage
 from voicefleet.model.size import Sizing
 from voicefleet.recall import remembered
 
@@ -87,7 +87,7 @@ def size_speech(
         current=current,
         ready=there.ready,
         is_settled=is_settled,
-        signals=observed.signals.pools.get(pool.name, PoolSignals()),
+        signals=observed.signals.pools.get(pool.name, UNMEASURED),
         stage_milliseconds=observed.signals.stages.get(stage),
         budget_milliseconds=pool.latency_budget_milliseconds or budget,
         demand=demand,

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
+from operator import attrgetter
 
 DAY = timedelta(days=1)
 
@@ -57,10 +58,16 @@ def find_spans(window: WeekWindow, after: datetime, before: datetime) -> tuple[S
     """
     first = (after - LONGEST).astimezone(window.zone).date()
     last = before.astimezone(window.zone).date()
+    spans = _spans_between(window, first, last)
+    return tuple([span for span in spans if span.starts_at < before and span.ends_at > after])
+
+
+@lru_cache(maxsize=DAYS_KEPT)
+def _spans_between(window: WeekWindow, first: date, last: date) -> tuple[Span, ...]:
+    """Return the occurrences that begin on any of these days."""
     count = (last - first).days + 1
     days = (first + index * DAY for index in range(count))
-    spans = (span_on(window, day) for day in days if day.weekday() in window.days)
-    return tuple(span for span in spans if span.starts_at < before and span.ends_at > after)
+    return tuple(span_on(window, day) for day in days if day.weekday() in window.days)
 
 
 @lru_cache(maxsize=DAYS_KEPT)
@@ -81,7 +88,7 @@ def span_on(window: WeekWindow, day: date) -> Span:
 def merge_spans(spans: Iterable[Span]) -> tuple[Span, ...]:
     """Return the same time as spans that neither overlap nor touch, the earliest first."""
     merged: list[Span] = []
-    for span in sorted(spans):
+    for span in sorted(spans, key=attrgetter("starts_at", "ends_at")):
         if merged and span.starts_at <= merged[-1].ends_at:
             merged[-1] = Span(merged[-1].starts_at, max(merged[-1].ends_at, span.ends_at))
         else:

@@ -68,6 +68,7 @@ def settle_evaluation(fleet: Fleet, live: Child | None) -> Manifest:
     return _settle(fleet, live, Tier.EVALUATION)
 
 
+@remembered(FLEETS_KEPT)
 def _settle(fleet: Fleet, live: Child | None, tier: Tier, which: str = "") -> Manifest:
     newest = _RENDER[tier](fleet, which)
     if live is None or carries(live, revision_in(newest)):
