@@ -4,11 +4,12 @@ A server's own limits are not modelled; what counts is that none goes while it h
 Called by `sim/world` for each call and by `sim/cluster` for the operator's ReplicaSets.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from voicefleet.sim.world import World
+from voicefleet.sim.agenda import Agenda
+from voicefleet.sim.conditions import Conditions
+from voicefleet.sim.ledger import Ledger
 
 SERVER_START_SECONDS = 30.0
 """A server's own start; its node comes on top."""
@@ -35,37 +36,59 @@ class Server:
 
 
 class Servers:
-    """All media servers of the fleet; peers have none, and calls then need none."""
+    """All media servers of the fleet; peers have none, and calls then need none.
 
-    def __init__(self, world: "World") -> None:
-        self._world = world
+    Args:
+        agenda: What is going to happen, and the time.
+        conditions: How long a node takes.
+        ledger: Where their hours are booked.
+        on_change: Is told when something has changed that an operator could see.
+        end_call: Ends the call of a caller whose server is taken away.
+    """
+
+    def __init__(
+        self,
+        agenda: Agenda,
+        conditions: Conditions,
+        ledger: Ledger,
+        *,
+        on_change: Callable[[], None],
+        end_call: Callable[[int], None],
+    ) -> None:
+        self._agenda = agenda
+        self._conditions = conditions
+        self._ledger = ledger
+        self._on_change = on_change
+        self._end_call = end_call
         self.all: dict[str, Server] = {}
         self._of: dict[int, Server] = {}
 
     def add(self, name: str) -> None:
         """Start a server on a node of its own."""
-        server = Server(name, self._world.now)
+        server = Server(name, self._agenda.now)
         self.all[name] = server
-        wait = self._world.conditions.node_start_seconds + SERVER_START_SECONDS
-        self._world.agenda.after(wait, self._make_ready, server)
+        wait = self._conditions.node_start_seconds + SERVER_START_SECONDS
+        self._agenda.after(wait, self._make_ready, server)
 
     def _make_ready(self, server: Server) -> None:
         if server.ready_at is None and server.name in self.all:
-            server.ready_at = server.empty_since = self._world.now
+            server.ready_at = server.empty_since = self._agenda.now
             server.facts += 1
-            self._world.moves += 1
+            self._on_change()
 
     def ripen(self, age_seconds: float) -> None:
         """Make all servers Ready and that old."""
         for server in self.all.values():
-            server.created_at = server.ready_at = server.empty_since = self._world.now - age_seconds
+            server.created_at = server.ready_at = server.empty_since = (
+                self._agenda.now - age_seconds
+            )
             server.facts += 1
 
     def remove(self, name: str) -> None:
         """Take a server away, with every call on it."""
         server = self.all.pop(name)
         for caller in list(server.rooms):
-            self._world.break_call(caller, by_node=False)
+            self._end_call(caller)
         self._book(server)
 
     def join(self, caller: int, dice: float) -> None:
@@ -86,7 +109,7 @@ class Servers:
             return
         server.rooms.discard(caller)
         if not server.rooms:
-            server.empty_since = self._world.now
+            server.empty_since = self._agenda.now
 
     def close(self) -> None:
         """Book what is still in use at the end."""
@@ -94,4 +117,4 @@ class Servers:
             self._book(server)
 
     def _book(self, server: Server) -> None:
-        self._world.ledger.server_seconds += self._world.now - max(0.0, server.created_at)
+        self._ledger.server_seconds += self._agenda.now - max(0.0, server.created_at)

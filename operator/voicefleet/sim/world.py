@@ -52,7 +52,13 @@ class World:
         self.limit = sessions_limit(safe_slots)
         self.ledger = Ledger()
         self.nodes = Nodes(self.agenda, conditions, self.ledger)
-        self.servers = Servers(self)
+        self.servers = Servers(
+            self.agenda,
+            conditions,
+            self.ledger,
+            on_change=self._note_move,
+            end_call=lambda caller: self.break_call(caller, by_node=False),
+        )
         self.sets: dict[str, ReplicaSet] = {}
         self.workers: dict[str, Worker] = {}
         self.waiting: dict[int, None] = {}
@@ -101,6 +107,9 @@ class World:
             self._next_caller += 1
         agenda.run_until(end)
         self._count_time()
+
+    def _note_move(self) -> None:
+        self.moves += 1
 
     # What whoever decides can do.
 
