@@ -56,6 +56,9 @@ AT_ONCE = 40
 CRASHING_AT_ONCE = 12
 """Lives under way that end the operator again and again. Each end is everybody's: among forty, one
 may see the operator come and go for two minutes without its turn."""
+CRASHING_STAGE_SECONDS = 300.0
+"""A stage among them: a drain wants ten seconds of one operator's life, and a dozen lives give it
+three at a time until their own crashes are over."""
 LONG_QUIET_EVERY = 20
 """Histories of which one is watched for a longer time."""
 CRASH_EVERY = 5
@@ -82,6 +85,7 @@ async def test_a_crash_after_every_single_write_converges(arena: Arena):
         for history in crash_histories(life.scenario, life.tiers, writes=writes, every=CRASH_EVERY)
     ]
     first = max(FIRST, 0)
+    arena.stage_seconds = CRASHING_STAGE_SECONDS
 
     verdicts = await _live(arena, every[first : first + COUNT])
 
