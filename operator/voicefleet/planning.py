@@ -64,6 +64,7 @@ from voicefleet.core.status import (
     report_speech,
     summarise,
 )
+from voicefleet.core.stored import keep_equal
 from voicefleet.core.surge_report import report_surges
 from voicefleet.core.tier_sizes import size_evaluation, size_media, size_speech
 from voicefleet.core.wording import count_of, format_selector
@@ -404,7 +405,8 @@ def _resize(tier: Tier, current: int, sizing: Sizing, bounds: Bounds, *, pool: s
 
 def _remember(observed: Observed, part: str, memory: Mapping[str, Any]) -> Plan:
     """Hand on what a tier wants remembered, where it is not what is remembered already."""
-    return NOTHING if observed.memory.get(part) == memory else Plan(memory={part: memory})
+    known = observed.memory.get(part)
+    return NOTHING if known == memory else Plan(memory={part: keep_equal(known, memory)})
 
 
 @remembered(4)

@@ -5,6 +5,7 @@ minute of its beginning, in whatever cycle it is seen first, and once however of
 seen. Called by `core/agents_size`.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -132,12 +133,7 @@ def _read_counts(stored: object) -> tuple[int, ...] | None:
     return tuple(stored)
 
 
-def _count_by_bin(starts: Iterable[datetime], now: datetime) -> dict[int, int]:
+def _count_by_bin(starts: Iterable[datetime], now: datetime) -> Mapping[int, int]:
     """Count beginnings that are not from the future."""
-    counts: dict[int, int] = {}
     latest = now + AHEAD_MAX
-    for start in starts:
-        if start <= latest:
-            number = int(start.timestamp()) // BIN_SECONDS
-            counts[number] = counts.get(number, 0) + 1
-    return counts
+    return Counter([int(start.timestamp()) // BIN_SECONDS for start in starts if start <= latest])

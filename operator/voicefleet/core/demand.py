@@ -109,31 +109,35 @@ class _Tally:
     def note(self, pod: Pod, report: WorkerReport | None) -> None:
         """Count one worker that may hold sessions."""
         told = _sessions_of(report)
-        if report is not None and report.session_starts:
-            self._note_beginnings(report)
-        is_serving = _is_serving(pod, report)
-        self.serving += is_serving
-        if told is not None and report is not None and self._is_usable(report):
-            self._hear(told, is_serving=is_serving)
-        elif told is not None or pod.is_ready:
-            self._miss(pod, told or 0, is_new=report is None and self._is_new(pod))
-
-    def _hear(self, told: int, *, is_serving: bool) -> None:
+        if report is None or told is None or not self._is_usable(report):
+            self._miss(pod, report, told)
+            return
         self.heard += 1
         self.sessions += told
         self.at_most += told
-        if is_serving:
-            self.free += max(0, self._slots - told)
-
-    def _miss(self, pod: Pod, told: int, *, is_new: bool) -> None:
-        self.silent.append(pod.name)
-        self.new += is_new
-        self.sessions += told
-        self.at_most += max(told, self._slots)
+        if pod.is_ready and not report.is_cordoned:
+            self.serving += 1
+            if told < self._slots:
+                self.free += self._slots - told
+        if report.session_starts:
+            self._note_beginnings(report)
 
     def _note_beginnings(self, report: WorkerReport) -> None:
         self.tells_beginnings = True
-        self.began += [start for start in report.session_starts if start >= self._recent]
+        recent = self._recent
+        self.began += [start for start in report.session_starts if start >= recent]
+
+    def _miss(self, pod: Pod, report: WorkerReport | None, told: int | None) -> None:
+        """Count one that says nothing that can be used now, with what it last told."""
+        if report is not None and report.session_starts:
+            self._note_beginnings(report)
+        self.serving += _is_serving(pod, report)
+        if told is None and not pod.is_ready:
+            return
+        self.silent.append(pod.name)
+        self.new += report is None and self._is_new(pod)
+        self.sessions += told or 0
+        self.at_most += max(told or 0, self._slots)
 
     def _is_usable(self, report: WorkerReport) -> bool:
         return self._oldest <= report.observed_at <= self._newest

@@ -81,9 +81,8 @@ class Starts:
         """
         return max(self.lead_seconds, ANNOUNCED_SECONDS_MIN)
 
-    @remembered(STARTS_ANSWERS)
     def to_json(self) -> list[list[Any]]:
-        """Return the form that memory keeps; the very same list of the very same starts."""
+        """Return the form that memory keeps."""
         return [list(entry) for entry in self.entries]
 
 

@@ -106,7 +106,7 @@ def mark_workers(
     steps = []
     for worker in workers:
         pod = worker.pod
-        is_busy = pod.is_running and not worker.is_idle
+        is_busy = pod.is_running and worker.sessions != 0
         is_cordoned, is_leaving = pod.uid in cordoned, pod.uid in removable
         if _carries(worker, is_busy=is_busy, is_cordoned=is_cordoned, is_leaving=is_leaving):
             continue

@@ -116,6 +116,8 @@ class Season:
         return Season(until, weeks=_with_mean(self.weeks, began // BIN_SECONDS, area / watched))
 
     def _past_levels(self, now: float) -> Iterator[tuple[int, float]]:
+        if not self.weeks:
+            return
         for back in range(1, WEEKS_BACK + 1):
             level = self._level(now - back * WEEK_SECONDS)
             if level is not None:

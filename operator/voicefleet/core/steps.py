@@ -93,9 +93,8 @@ class Steps:
         )
         return min(leaves, default=None)
 
-    @remembered(STEPS_ANSWERS)
     def to_json(self) -> list[list[float]]:
-        """Return the form that memory keeps; the very same list of the very same steps."""
+        """Return the form that memory keeps."""
         return [[at, value] for at, value in self.changes]
 
     def _standing(self, since: int) -> Iterator[float]:

@@ -5,6 +5,19 @@ A remembered value is one that we could have written, or it is nothing. Called b
 """
 
 import math
+from typing import Any
+
+
+def keep_equal(before: Any, after: Any) -> Any:
+    """Return what is to be remembered, with the old object for each part that is still equal.
+
+    Reading is remembered by the address of what is read, so parts that stay are not read again.
+    """
+    if before == after:
+        return before
+    if isinstance(before, dict) and isinstance(after, dict):
+        return {name: keep_equal(before.get(name), part) for name, part in after.items()}
+    return after
 
 
 def read_whole(stored: object) -> int | None:

@@ -80,6 +80,14 @@ class WorkerSet:
     """Sorted by name; without pods that are being deleted or have finished."""
     leftovers: int = 0
     """Its pods that no longer count and are still there."""
+    cordoned: int = field(init=False)
+    """Cordoned workers among the replicas; those already on their way out are not."""
+
+    def __post_init__(self) -> None:
+        """Count once what is asked for over and over."""
+        surplus = max(0, len(self.workers) - self.child.replicas)
+        cordoned = sum([worker.is_cordoned for worker in self.workers])
+        object.__setattr__(self, "cordoned", max(0, cordoned - surplus))
 
     @property
     def counted(self) -> int:
@@ -122,12 +130,6 @@ class WorkerSet:
         return self.counted - int(status.get("fullyLabeledReplicas", 0)) == unlike
 
     @property
-    def cordoned(self) -> int:
-        """Cordoned workers among the replicas; those already on their way out are not."""
-        surplus = max(0, len(self.workers) - self.child.replicas)
-        return max(0, sum(worker.is_cordoned for worker in self.workers) - surplus)
-
-    @property
     def uncordoned(self) -> int:
         """Replicas that take sessions, or will once their pod runs."""
         return self.child.replicas - self.cordoned
@@ -135,7 +137,7 @@ class WorkerSet:
     @property
     def serving(self) -> int:
         """Workers that take new sessions now."""
-        return sum(worker.is_serving for worker in self.workers)
+        return sum([worker.is_serving for worker in self.workers])
 
     @property
     def is_gone(self) -> bool:

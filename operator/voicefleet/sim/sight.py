@@ -85,8 +85,9 @@ class Sight:
 
     def _listen(self) -> None:
         world, now = self.world, self.world.instant()
+        revisions = {name: each.labels.get(REVISION, "") for name, each in world.sets.items()}
         self._reports = {
-            worker.uid: self._report(worker, now)
+            worker.uid: self._report(worker, now, revisions[worker.owner])
             for worker in world.workers.values()
             if worker.started_at is not None
         }
@@ -101,13 +102,13 @@ class Sight:
             if server.ready_at is not None
         }
 
-    def _report(self, worker: Worker, now: datetime) -> WorkerReport:
+    def _report(self, worker: Worker, now: datetime, revision: str) -> WorkerReport:
         world, starts, since = self.world, worker.starts, worker.cordoned_since
         # In the order of its fields: a million and a half of them in a week, and names take half
         # as long again.
         return WorkerReport(
             now,
-            world.sets[worker.owner].labels[REVISION],
+            revision,
             world.slots,
             len(starts),  # active
             0,  # reserved
