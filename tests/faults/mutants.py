@@ -6,9 +6,11 @@
 A harness that lets a broken operator pass proves nothing about the sound one. Each mutant is a
 copy of `operator/voicefleet` with a few lines exchanged. First it lives the histories in memory;
 where those cannot see it, because the broken part is what speaks HTTP, it lives some on a real
-API server. What the sound operator comes to there is learnt before. Two are no match for a history:
-what they break is mended by the next news, or comes only if two tasks of kopf change places. A unit
-test puts the news in that order.
+API server. What the sound operator comes to there is learnt before.
+
+Three are no match for a history: what they break is mended by the next news (a ReplicaSet's
+controller tells of every leaver, and wakes the fleet as a second look would), or comes only if
+two tasks of kopf change places. A unit test puts the news in that order.
 """
 
 import argparse
@@ -189,6 +191,7 @@ MUTANTS = (
     Mutant(
         "no_second_look_after_a_write",
         (Edit("shell/reconcile.py", "        if carried.done:\n", "        if False:\n"),),
+        unit_test="unit/shell/test_reconcile.py",
     ),
     Mutant(
         "cache_trusted_after_410",
