@@ -117,7 +117,7 @@ def plan_fleet(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
         return plan_deletion(fleet, observed, now)
     if fleet.spec.paused:
         return Plan()
-    static = _render_static(fleet, observed)
+    static = _render_static(fleet, observed.children)
     demand = count_demand(fleet.spec, observed, now)
     return join_plans(
         plan_hold(fleet),
@@ -227,7 +227,7 @@ def plan_speech(fleet: Fleet, observed: Observed, demand: Demand, now: datetime)
     plans = []
     parts: dict[str, Any] = {}
     for pool in fleet.spec.speech:
-        live = _find_deployment(fleet, observed, speech_name(fleet, pool.name))
+        live = _find_deployment(fleet, observed.children, speech_name(fleet, pool.name))
         manifest = settle_speech(fleet, pool, live)
         sizing, parts[pool.name] = size_speech(fleet, observed, pool, live, demand=demand, now=now)
         current = current_speech_size(pool, fleet.status, live)
@@ -266,7 +266,7 @@ def plan_evaluation(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
     spec = fleet.spec.evaluation
     if spec is None:
         return Plan()
-    live = _find_deployment(fleet, observed, evaluation_name(fleet))
+    live = _find_deployment(fleet, observed.children, evaluation_name(fleet))
     manifest = settle_evaluation(fleet, live)
     current = current_evaluation_size(fleet.status, live)
     sizing, memory = size_evaluation(fleet, spec, observed, live, now=now)
@@ -392,7 +392,7 @@ def _empty_evaluation(fleet: Fleet, observed: Observed) -> Plan:
     """Stop the evaluators of a deleted fleet at once: they carry no call."""
     if fleet.spec.evaluation is None:
         return Plan()
-    live = _find_deployment(fleet, observed, evaluation_name(fleet))
+    live = _find_deployment(fleet, observed.children, evaluation_name(fleet))
     return Plan() if live is None else hold_replicas(live, 0, Tier.EVALUATION)
 
 
@@ -436,8 +436,9 @@ def _settle_servers(fleet: Fleet, children: Children) -> dict[ObjectKey, Manifes
     return {key: manifest for key, manifest in settled.items() if manifest is not None}
 
 
-def _render_static(fleet: Fleet, observed: Observed) -> tuple[Manifest, ...]:
-    redis = _find_deployment(fleet, observed, redis_name(fleet))
+@remembered(4)
+def _render_static(fleet: Fleet, children: Children) -> tuple[Manifest, ...]:
+    redis = _find_deployment(fleet, children, redis_name(fleet))
     return render_static_children(fleet, redis)
 
 
@@ -482,19 +483,18 @@ def _overview_pools(
 ) -> tuple[Pool, ...]:
     pools = []
     if fleet.spec.media.redis.mode is RedisMode.EMBEDDED:
-        live = _find_deployment(fleet, observed, redis_name(fleet))
+        live = _find_deployment(fleet, observed.children, redis_name(fleet))
         pools.append(Pool(Tier.REDIS, "redis", 1, live))
     for spec in fleet.spec.speech:
-        live = _find_deployment(fleet, observed, speech_name(fleet, spec.name))
+        live = _find_deployment(fleet, observed.children, speech_name(fleet, spec.name))
         sizing, _ = size_speech(fleet, observed, spec, live, demand=demand, now=now)
         pools.append(Pool(Tier.SPEECH, f"speech {spec.name}", sizing.wanted, live, sizing))
     if fleet.spec.evaluation is not None:
-        live = _find_deployment(fleet, observed, evaluation_name(fleet))
+        live = _find_deployment(fleet, observed.children, evaluation_name(fleet))
         sizing, _ = size_evaluation(fleet, fleet.spec.evaluation, observed, live, now=now)
         pools.append(Pool(Tier.EVALUATION, "evaluation", sizing.wanted, live, sizing))
     return tuple(pools)
 
 
-def _find_deployment(fleet: Fleet, observed: Observed, name: str) -> Child | None:
-    key = ObjectKey("Deployment", fleet.namespace, name)
-    return find_child(observed.children, key, fleet.uid)
+def _find_deployment(fleet: Fleet, children: Children, name: str) -> Child | None:
+    return find_child(children, ObjectKey("Deployment", fleet.namespace, name), fleet.uid)

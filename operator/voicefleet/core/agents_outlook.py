@@ -76,7 +76,7 @@ def look_ahead(spec: VoiceFleetSpec, observed: Observed, now: datetime) -> Outlo
         rate = memory.arrivals.rate_per_second(now)
     measured = memory.arrivals.variance(now, lead)
     lately = now - timedelta(seconds=LINGER_SECONDS)
-    recent = sum(start >= lately for start in demand.began)
+    recent = sum([start >= lately for start in demand.began])
     peak = memory.concurrency.peak(at - LINGER_SECONDS) or 0
     return Outlook(
         demand=demand,

@@ -89,8 +89,8 @@ class Arrivals:
         sums = list(accumulate(bins, initial=0))
         windows = list(map(sub, sums[width:], sums))
         steps: list[int] = list(map(sub, windows[width:], windows))
-        squares: list[int] = list(map(mul, steps, steps))
-        return sum(squares) / len(squares) / 2
+        squares: int = sum(map(mul, steps, steps))
+        return squares / len(steps) / 2
 
     def to_json(self) -> dict[str, Any]:
         """Return the form that memory keeps."""
