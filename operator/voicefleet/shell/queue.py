@@ -28,8 +28,12 @@ BACKOFF_SECONDS_MAX = 60.0
 class Urgency(IntEnum):
     """Who goes first among the fleets that are due; lower goes first."""
 
-    CHANGE = 0
-    RESYNC = 1
+    FIRST = 0
+    """It has had no cycle yet. An operator that starts looks at every fleet once before it looks
+    at any a second time: what the first thousand's writes bring about would else come in between,
+    and the last fleet waited for four cycles of each before it."""
+    CHANGE = 1
+    RESYNC = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ class WorkQueue:
         self._started: dict[ObjectKey, float] = {}
         self._again: dict[ObjectKey, _Wish] = {}
         self._failures: dict[ObjectKey, int] = {}
+        self._met: set[ObjectKey] = set()
+        """Fleets that have had a cycle."""
         self._ticket = 0
         self._news = asyncio.Event()
 
@@ -108,8 +114,13 @@ class WorkQueue:
         return pause
 
     def forget(self, key: ObjectKey) -> None:
-        """Start the fleet's backoff anew: its cycle went well, or it is gone."""
+        """Start the fleet's backoff anew: its cycle went well."""
         self._failures.pop(key, None)
+
+    def drop(self, key: ObjectKey) -> None:
+        """Keep nothing about a fleet that is gone; another one of its name is a new one."""
+        self._failures.pop(key, None)
+        self._met.discard(key)
 
     def failures(self, key: ObjectKey) -> int:
         """Return how often in a row the fleet asked for a retry."""
@@ -125,6 +136,7 @@ class WorkQueue:
                 del self._wishes[key]
                 self._ready_keys.discard(key)
                 self._started[key] = now
+                self._met.add(key)
                 return key
         return None
 
@@ -179,7 +191,8 @@ class WorkQueue:
             _, ticket, key = heapq.heappop(self._later)
             if self._holds(key, ticket):
                 self._ready_keys.add(key)
-                heapq.heappush(self._ready, (self._wishes[key][0].urgency, ticket, key))
+                urgency = self._wishes[key][0].urgency if key in self._met else Urgency.FIRST
+                heapq.heappush(self._ready, (urgency, ticket, key))
 
     def _holds(self, key: ObjectKey, ticket: int) -> bool:
         """Say whether a place in a heap is still the fleet's only one."""

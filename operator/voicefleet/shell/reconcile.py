@@ -155,9 +155,10 @@ class Reconciler:
             pause = queue.retry(key)
             logger.info("%s/%s: %s; next try in %.1f s", key.namespace, key, error, pause)
             return Ended.UNAVAILABLE
-        queue.forget(key)
         if rest is None:
+            queue.drop(key)
             return Ended.GONE
+        queue.forget(key)
         queue.add(key, after_seconds=rest)
         return Ended.QUIET
 
@@ -331,7 +332,7 @@ class Reconciler:
         self._around.observer.forget(key)
         self._around.meter.forget_fleet(key)
         self._around.workers.follow(key, ())
-        self._around.queue.forget(key)
+        self._around.queue.drop(key)
         return Ended.GONE
 
 
