@@ -35,9 +35,6 @@ ANNOUNCED_SECONDS_MIN = 300
 """A cloud brings a node in two to four minutes, and the worker on it starts after that; five
 minutes of idle workers, a few times a week, cost less than the first callers of the day."""
 
-STARTS_ANSWERS = 8
-"""Starts come seldom, so cycles find those of the cycle before; both tiers of four fleets."""
-
 Start = tuple[str, int, int]
 """The end of a pod's UID, when it was created, and its seconds to Ready."""
 
@@ -48,7 +45,7 @@ class Starts:
 
     entries: tuple[Start, ...] = ()
 
-    @remembered(STARTS_ANSWERS)
+    @remembered(8)
     def note(self, pods: tuple[Pod, ...], tier: Tier = Tier.AGENTS) -> "Starts":
         """Return the same with the starts of a tier's pods that are Ready; each counts once."""
         known = {entry[0]: entry for entry in self.entries}
@@ -86,7 +83,7 @@ class Starts:
         return [list(entry) for entry in self.entries]
 
 
-@remembered(STARTS_ANSWERS)
+@remembered(8)
 def read_starts(stored: object) -> Starts:
     """Return remembered starts; entries that are not what we write are left out."""
     if not isinstance(stored, list | tuple):

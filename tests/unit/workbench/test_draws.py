@@ -5,6 +5,7 @@ from pathlib import Path
 from voicefleet.sim.generators import steady
 from voicefleet.sim.result import PolicyRun, Score
 from voicefleet_workbench.draws import Kept, configuration_hash, draw_all, name_draw
+from voicefleet_workbench.sources import ROOT
 from voicefleet_workbench.policies import compare
 
 SCORE = Score(
@@ -48,3 +49,10 @@ def test_rows_are_made_over_all_seeds():
     (row,) = compare([DRAW, DRAW])
 
     assert (row.bad, row.hours_mean, row.cut) == ((1.0, 1.0), 92.5, 0)
+
+
+def test_the_published_tables_are_of_the_configuration_that_stands():
+    """A constant that moves, even one that decides nothing, makes the tables another formula's."""
+    published = (ROOT / "docs" / "policies.md").read_text()
+
+    assert f"hash `{configuration_hash()}`" in published
