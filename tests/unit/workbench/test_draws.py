@@ -5,8 +5,8 @@ from pathlib import Path
 from voicefleet.sim.generators import steady
 from voicefleet.sim.result import PolicyRun, Score
 from voicefleet_workbench.draws import Kept, configuration_hash, draw_all, name_draw
-from voicefleet_workbench.sources import ROOT
 from voicefleet_workbench.policies import compare
+from voicefleet_workbench.sources import ROOT
 
 SCORE = Score(
     sessions=700, rejected=7, cut=0, lost=0, slow=0, overflowed=0, bad_percent=1.0,
