@@ -41,7 +41,7 @@ from voicefleet.core.conditions import report_conditions
 from voicefleet.core.deletion import decide_farewell
 from voicefleet.core.demand import Demand
 from voicefleet.core.evaluation import bound_evaluation, current_evaluation_size
-from voicefleet.core.explaining import explain_advice, explain_resize
+from voicefleet.core.explaining import explain_resize, plan_advice
 from voicefleet.core.marks import plan_workers
 from voicefleet.core.media import (
     Servers,
@@ -171,7 +171,7 @@ def plan_media(fleet: Fleet, observed: Observed, demand: Demand, now: datetime) 
     decision = decide_media(servers, sizing.wanted, last_number=last_number, now=now)
     return join_plans(
         _resize(Tier.MEDIA, current, sizing, bound_media(fleet.spec.media)),
-        Plan(decisions=explain_advice(sizing, fleet.status.media.sizing, Tier.MEDIA)),
+        plan_advice(sizing, fleet.status.media.sizing, Tier.MEDIA),
         _remember(observed, "media", memory),
         Plan(decision.claims),
         _keep_servers(fleet, observed.children, decision.deletions, decision.create),
@@ -234,7 +234,7 @@ def plan_speech(fleet: Fleet, observed: Observed, demand: Demand, now: datetime)
         told = next((each.sizing for each in fleet.status.speech if each.name == pool.name), None)
         plans += [
             _resize(Tier.SPEECH, current, sizing, bound_speech(pool), pool=pool.name),
-            Plan(decisions=explain_advice(sizing, told, Tier.SPEECH)),
+            plan_advice(sizing, told, Tier.SPEECH),
             _plan_deployment(fleet, observed.children, manifest, sizing.wanted),
         ]
     return join_plans(*plans, _remember(observed, "speech", parts))
@@ -250,7 +250,7 @@ def plan_agents(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
     )
     return join_plans(
         _resize(Tier.AGENTS, current, sizing, bound_agents(fleet.spec.agents)),
-        Plan(decisions=explain_advice(sizing, fleet.status.agents.sizing)),
+        plan_advice(sizing, fleet.status.agents.sizing, Tier.AGENTS),
         _remember(observed, "agents", memory),
         Plan(decision.claims),
         _plan_newest_agents(fleet, observed, rollout, decision),
@@ -273,7 +273,7 @@ def plan_evaluation(fleet: Fleet, observed: Observed, now: datetime) -> Plan:
     told = None if fleet.status.evaluation is None else fleet.status.evaluation.sizing
     return join_plans(
         _resize(Tier.EVALUATION, current, sizing, bound_evaluation(spec)),
-        Plan(decisions=explain_advice(sizing, told, Tier.EVALUATION)),
+        plan_advice(sizing, told, Tier.EVALUATION),
         _remember(observed, "evaluation", memory),
         _plan_deployment(fleet, observed.children, manifest, sizing.wanted),
     )

@@ -14,6 +14,7 @@ from voicefleet.core.sizes import Bounds, explain_size
 from voicefleet.core.stabilise import Stable
 from voicefleet.model.decision import Decision
 from voicefleet.model.observed import Tier
+from voicefleet.model.plan import NOTHING, Plan
 from voicefleet.model.size import Desire, Sizing
 
 
@@ -68,15 +69,13 @@ def explain_resize(
     return Decision(tier, current, sizing.wanted, sizing.reason, sizing.because)
 
 
-def explain_advice(
-    sizing: Sizing, told: SizingStatus | None, tier: Tier = Tier.AGENTS
-) -> tuple[Decision, ...]:
-    """Return the decision to tell of a recommended size, if status has another one."""
+def plan_advice(sizing: Sizing, told: SizingStatus | None, tier: Tier) -> Plan:
+    """Tell of a recommended size, if status has another one; nearly always there is none."""
     advised = sizing.recommended
     if advised is None or (told is not None and told.wanted == advised):
-        return ()
+        return NOTHING
     news = Decision(tier, sizing.wanted, advised, Reason.RECOMMENDED, sizing.because)
-    return (news,)
+    return Plan(decisions=(news,))
 
 
 def _say_move(current: int, combined: Combined, stable: Stable) -> str:

@@ -4,11 +4,10 @@ The executor runs steps in order and stops at the first conflict. The same sente
 to the log, to the Event, to status and to `voicefleet plan`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from itertools import chain
 from typing import Any
 
 from voicefleet.manifests import Manifest, ObjectKey
@@ -161,23 +160,21 @@ def join_plans(*plans: Plan) -> Plan:
     plans = tuple([plan for plan in plans if plan is not NOTHING])
     if len(plans) < 2:  # noqa: PLR2004 - there is nothing to join
         return plans[0] if plans else NOTHING
+    steps: list[Step] = []
+    decisions: list[Decision] = []
+    notes: dict[str, str] = {}
+    memory: dict[str, Any] = {}
+    for plan in plans:
+        steps += plan.steps
+        decisions += plan.decisions
+        notes.update(plan.notes)
+        memory.update(plan.memory or {})
     waits = [plan.wake_after for plan in plans if plan.wake_after is not None]
+    is_remembering = any(plan.memory is not None for plan in plans)
     return Plan(
-        tuple(chain.from_iterable(plan.steps for plan in plans)),
-        tuple(chain.from_iterable(plan.decisions for plan in plans)),
+        tuple(steps),
+        tuple(decisions),
         min(waits, default=None),
-        _merge(plan.notes for plan in plans),
-        _join_memories(plans),
+        notes,
+        memory if is_remembering else None,
     )
-
-
-def _join_memories(plans: Iterable[Plan]) -> dict[str, Any] | None:
-    memories = [plan.memory for plan in plans if plan.memory is not None]
-    return _merge(memories) if memories else None
-
-
-def _merge(parts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    merged: dict[str, Any] = {}
-    for part in parts:
-        merged.update(part)
-    return merged
