@@ -4,7 +4,7 @@ The executor runs steps in order and stops at the first conflict. The same sente
 to the log, to the Event, to status and to `voicefleet plan`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -163,18 +163,18 @@ def join_plans(*plans: Plan) -> Plan:
     steps: list[Step] = []
     decisions: list[Decision] = []
     notes: dict[str, str] = {}
-    memory: dict[str, Any] = {}
     for plan in plans:
         steps += plan.steps
         decisions += plan.decisions
         notes.update(plan.notes)
-        memory.update(plan.memory or {})
     waits = [plan.wake_after for plan in plans if plan.wake_after is not None]
-    is_remembering = any(plan.memory is not None for plan in plans)
-    return Plan(
-        tuple(steps),
-        tuple(decisions),
-        min(waits, default=None),
-        notes,
-        memory if is_remembering else None,
-    )
+    memory = _join_memories(plans)
+    return Plan(tuple(steps), tuple(decisions), min(waits, default=None), notes, memory)
+
+
+def _join_memories(plans: Iterable[Plan]) -> dict[str, Any] | None:
+    joined: dict[str, Any] = {}
+    memories = [plan.memory for plan in plans if plan.memory is not None]
+    for memory in memories:
+        joined.update(memory)
+    return joined if memories else None
