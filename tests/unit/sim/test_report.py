@@ -190,6 +190,19 @@ def test_a_report_without_some_data_is_still_a_report(runs: str):
     assert "VoiceFleet" in outline.texts
 
 
+@pytest.mark.parametrize("quiet", [0, 1], ids=["first", "later"])
+def test_a_minute_without_a_call_keeps_every_chart(quiet: int):
+    """At night nobody calls, so no stage takes any time; a week has such minutes on any day."""
+    timeline = [a_moment(minute * 60.0, 40) for minute in range(3)]
+    timeline[quiet] = replace(timeline[quiet], sessions=0, stages_milliseconds={}, gpu_percent={})
+    run = PolicyRun("VoiceFleet", 8, SCORE, tuple(timeline))
+
+    page = render_report(a_simulation(runs=(run,)))
+
+    assert "Where the P95 comes from" in page
+    assert "GPUs of the speech pools" in page
+
+
 def test_the_same_simulation_gives_the_same_bytes():
     """Two reports that differ must differ in what happened."""
     assert render_report(a_simulation()) == render_report(a_simulation())

@@ -1,7 +1,7 @@
 """Which charts a report has, made from a run's timeline. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import groupby
+from itertools import chain, groupby
 
 from voicefleet.sim.report.axes import Frame, round_up
 from voicefleet.sim.report.charts import Chart, Flag, Limit, Series, render_chart, render_stack
@@ -87,12 +87,12 @@ def _series(
     return Series(name, values, colour, is_area=is_area)
 
 
-def _each(
-    run: PolicyRun, names: Sequence[str], values: Callable[[Moment], Mapping[str, float]]
-) -> list[Series]:
-    """Return one line for each name."""
+def _each(run: PolicyRun, values: Callable[[Moment], Mapping[str, float]]) -> list[Series]:
+    """Return one line for each name that occurs; zero while nobody calls and nothing is told."""
+    moments = [values(moment) for moment in run.timeline]
+    names = list(dict.fromkeys(chain.from_iterable(moments)))[:STAGES_MAX]
     return [
-        Series(name, [values(moment)[name] for moment in run.timeline], colour)
+        Series(name, [moment.get(name, 0.0) for moment in moments], colour)
         for colour, name in enumerate(names, start=1)
     ]
 
@@ -130,10 +130,9 @@ def _latency(simulation: Simulation, run: PolicyRun) -> str:
 
 
 def _stages(simulation: Simulation, run: PolicyRun) -> str:
-    names = list(run.timeline[0].stages_milliseconds)[:STAGES_MAX]
-    if not names:
+    series = _each(run, lambda moment: moment.stages_milliseconds)
+    if not series:
         return ""
-    series = _each(run, names, lambda moment: moment.stages_milliseconds)
     title = "Where the P95 comes from"
     return render_stack(_chart(simulation, title, "milliseconds", series=series, is_stacked=True))
 
@@ -159,10 +158,9 @@ def _connections(simulation: Simulation, run: PolicyRun) -> str:
 
 
 def _speech(simulation: Simulation, run: PolicyRun) -> str:
-    names = list(run.timeline[0].gpu_percent)[:STAGES_MAX]
-    if not names:
+    series = _each(run, lambda moment: moment.gpu_percent)
+    if not series:
         return ""
-    series = _each(run, names, lambda moment: moment.gpu_percent)
     limits = [Limit("75 %", 75.0)]
     return render_chart(
         _chart(simulation, "GPUs of the speech pools", "percent", series=series, limits=limits)
