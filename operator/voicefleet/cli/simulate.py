@@ -240,7 +240,7 @@ def make_table(runs: Sequence[PolicyRun], title: str) -> Table:
     table.add_column("policy")
     headings = (
         "slots", "bad %", "turned away", "slow", "cut", "worker-h", "x ideal", "starts",
-        "changes", "unserved s", "cost",
+        "changes", "unserved s", "workers' cost",
     )  # fmt: skip
     for heading in headings:
         table.add_column(heading, justify="right")

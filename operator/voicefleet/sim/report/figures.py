@@ -171,7 +171,7 @@ def _cost(simulation: Simulation, run: PolicyRun) -> str:
     if not any(moment.cost for moment in run.timeline):
         return ""
     series = [_series(run, "spent so far", lambda moment: moment.cost, 1, is_area=True)]
-    return render_chart(_chart(simulation, "Cost", simulation.currency, series=series))
+    return render_chart(_chart(simulation, "Cost of all tiers", simulation.currency, series=series))
 
 
 def _compared(simulation: Simulation) -> str:

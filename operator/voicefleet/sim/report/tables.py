@@ -14,7 +14,7 @@ def render_policies(simulation: Simulation) -> str:
     """Return how every policy served the same callers."""
     headings = (
         "policy", "slots", "bad %", "rejected", "cut", "slow", "worker-hours", "x ideal",
-        "starts", "changes", "longest unserved", f"cost {simulation.currency}",
+        "starts", "changes", "longest unserved", f"workers' cost {simulation.currency}",
     )  # fmt: skip
     rows = (_policy_row(run) for run in simulation.runs)
     return _table(headings, rows, name="policies")
