@@ -52,8 +52,9 @@ LIST_PAUSE_SECONDS = 1.0
 """How finely the last pod is timed."""
 QUIET_SECONDS = 35.0
 """The last session counts are written up to half a minute after the last pod has come."""
-QUIET_PATIENCE_SECONDS = 100.0
-"""An operator with timers is never quiet; after this it is measured as it is."""
+QUIET_PATIENCE_SECONDS = 300.0
+"""An operator with timers is never quiet; after this it is measured as it is. 8,000 workers that
+could not answer while 10,000 pods were built are marked for more than two minutes afterwards."""
 GARBAGE_PERCENT = "400"
 """How much the Go programs may grow before they look for garbage (Go's own number is 100)."""
 EVENT_WRITERS = (
