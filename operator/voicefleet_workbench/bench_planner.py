@@ -43,9 +43,14 @@ def best_milliseconds(work: Callable[[Given], object], prepare: Callable[[], Giv
 
 
 def see_anew(seen: Observed) -> Observed:
-    """Return the same as the next cycle would see it: the cache's objects in new hands."""
+    """Return the same as the next cycle would see it: the cache's objects in new hands.
+
+    Each cycle collects its pods and reports anew, so nothing that is remembered of all of them
+    together answers here.
+    """
     children = {key: replace(child) for key, child in seen.children.items()}
-    return replace(seen, children=children)
+    pods = tuple(replace(pod) for pod in seen.pods)
+    return replace(seen, children=children, pods=pods, workers=dict(seen.workers))
 
 
 def measure_planner() -> Iterator[Figure]:
