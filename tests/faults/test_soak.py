@@ -53,16 +53,13 @@ FIRST_SEED = 1000
 """Seeds below are those that every run of `make faults` repeats."""
 AT_ONCE = 40
 """Lives under way. With more of them the API server, not the operator, is what is tested."""
-CRASHING_AT_ONCE = 12
-"""Lives under way that end the operator again and again. Each end is everybody's: among forty, one
-may see the operator come and go for two minutes without its turn."""
-CRASHING_STAGE_SECONDS = 300.0
-"""A stage among them: a drain wants ten seconds of one operator's life, and a dozen lives give it
-three at a time until their own crashes are over."""
+CRASHING_AT_ONCE = CRASH_EVERY = 5
+"""Lives under way that end the operator again and again, and writes between two crashes of one.
+Five neighbours are one life, each with its crashes one write later, and most of their ends are
+the same. A dozen lives ended the operator every three seconds for longer than a stage may take,
+and a drain wants ten seconds of one operator's life."""
 LONG_QUIET_EVERY = 20
 """Histories of which one is watched for a longer time."""
-CRASH_EVERY = 5
-"""Writes between two crashes of one life."""
 CALM_SHARE = 0.8
 """Of the time for histories that leave the operator alive: nine of ten."""
 TOLD_EVERY = 20
@@ -85,7 +82,6 @@ async def test_a_crash_after_every_single_write_converges(arena: Arena):
         for history in crash_histories(life.scenario, life.tiers, writes=writes, every=CRASH_EVERY)
     ]
     first = max(FIRST, 0)
-    arena.stage_seconds = CRASHING_STAGE_SECONDS
 
     verdicts = await _live(arena, every[first : first + COUNT])
 

@@ -115,7 +115,7 @@ class _Tally:
         self.heard += 1
         self.sessions += told
         self.at_most += told
-        if pod.is_ready and not report.is_cordoned:
+        if _is_serving(pod, report):
             self.serving += 1
             if told < self._slots:
                 self.free += self._slots - told
