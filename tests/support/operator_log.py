@@ -32,6 +32,16 @@ RECORD_LINES_MAX: Final = 40
 """Of one record that are kept: a traceback and what it is about."""
 
 
+def tracebacks(log: str) -> list[str]:
+    """Return each record with a traceback, whole, so that a failed test shows what it is about."""
+    records: list[list[str]] = []
+    for line in log.splitlines():
+        if RECORD.match(line) or not records:
+            records.append([])
+        records[-1].append(line)
+    return ["\n".join(record) for record in records if any("Traceback" in line for line in record)]
+
+
 class LogReader:
     """Reads a log as it grows, and keeps what the operator blames itself for."""
 

@@ -138,6 +138,31 @@ async def test_an_event_that_cannot_be_written_stops_nothing(caplog: pytest.LogC
     assert "events is forbidden" in caplog.text
 
 
+async def test_an_event_that_was_refused_is_begun_again():
+    """To count what does not exist would fail for the rest of the window, each time in the log."""
+    api = ScriptedApi([Reply.failure(403, "events is forbidden", reason="Forbidden"), CREATED])
+
+    async with api.session() as session:
+        told = Told(session, FakeClock())
+        await told.say("no node fits")
+        await told.say("no node fits")
+
+    assert [seen.method for seen in api.seen] == ["POST", "POST"]
+
+
+async def test_an_event_that_somebody_deleted_is_begun_again():
+    """Its count went with it."""
+    gone = Reply.failure(404, reason="NotFound")
+    api = ScriptedApi([CREATED, gone, CREATED])
+
+    async with api.session() as session:
+        told = Told(session, FakeClock())
+        for _ in range(3):
+            await told.say("no node fits")
+
+    assert [seen.method for seen in api.seen] == ["POST", "PATCH", "POST"]
+
+
 @pytest.mark.parametrize("letter", ["a", "ä", "→"])
 def test_a_long_note_is_cut_to_what_the_server_takes(letter: str):
     """The limit is in bytes, and a cut inside a letter would be refused as well."""

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from support.operator_log import LogReader
+from support.operator_log import LogReader, tracebacks
 
 CALM = "12:00:00.000 INFO    faults-1/interviews: agents 0→2: minReplicas is 2\n"
 BLAME = "12:00:00.100 ERROR   faults-2/interviews: the cycle failed; a fault of the operator\n"
@@ -46,3 +46,9 @@ def test_a_log_is_read_on_where_it_ended(tmp_path: Path):
     after = reader.about("faults-2")
 
     assert (before, after) == ([], [BLAME.strip()])
+
+
+def test_a_traceback_is_told_with_what_it_is_about():
+    """Two lines of a log of thousands are what somebody needs who was not there."""
+    assert tracebacks(CALM + BLAME + TRACE + CALM) == [(BLAME + TRACE).strip()]
+    assert tracebacks(CALM) == []

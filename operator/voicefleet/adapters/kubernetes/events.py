@@ -10,7 +10,7 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from voicefleet.adapters.kubernetes.calls import AlreadyExistsError, Call
+from voicefleet.adapters.kubernetes.calls import AlreadyExistsError, Call, NotFoundError
 from voicefleet.adapters.kubernetes.lease import format_micro_time
 from voicefleet.adapters.kubernetes.resources import EVENT
 from voicefleet.adapters.kubernetes.session import ApiSession, RetryPolicy
@@ -94,28 +94,29 @@ class KubernetesRecorder:
         series = self._series.get(name)
         try:
             if series is None:
-                series = self._series[name] = _Series(now)
                 event = self._event(fleet, name, reason=reason, note=note, now=now)
                 event["type"] = "Warning" if is_warning else "Normal"
-                await self._create(event)
+                await self._create(event, now)
             else:
                 series.count += 1
                 await self._count(metadata["namespace"], name, series.count)
         except VoiceFleetError as error:
+            if isinstance(error, NotFoundError):
+                self._series.pop(name, None)
             # Who deletes a namespace with its fleets takes their Events too.
             is_normal = isinstance(error, RefusedError) and error.is_namespace_terminating
             level = logging.DEBUG if is_normal else logging.WARNING
             logger.log(level, "Event %s of %s not written: %s", reason, metadata["name"], error)
 
-    async def _create(self, event: Manifest) -> None:
-        metadata = event["metadata"]
-        call = Call("create", EVENT, metadata["namespace"], body=event)
+    async def _create(self, event: Manifest, now: datetime) -> None:
+        namespace, name = event["metadata"]["namespace"], event["metadata"]["name"]
         try:
-            await self._session.request(call, FEW_TRIES)
+            await self._session.request(Call("create", EVENT, namespace, body=event), FEW_TRIES)
+            self._series[name] = _Series(now)
         except AlreadyExistsError:
             # Another replica, or this one before a restart, said it within this window.
-            self._series[metadata["name"]].count = 2
-            await self._count(metadata["namespace"], metadata["name"], 2)
+            self._series[name] = _Series(now, count=2)
+            await self._count(namespace, name, 2)
 
     async def _count(self, namespace: str, name: str, count: int) -> None:
         observed = format_micro_time(self._clock.now())
