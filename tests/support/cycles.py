@@ -166,6 +166,7 @@ class Shell:
                     meter=self.meter,
                     clock=self.clock,
                     may_write=lambda: self.may_write,
+                    is_meeting=lambda: self.queue.is_meeting,
                 ),
                 surge_keeper=SurgeKeeper(
                     self.plans, self.cluster, self.clock, may_write=lambda: self.may_write

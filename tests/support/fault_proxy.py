@@ -20,7 +20,7 @@ import yaml
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout, TCPConnector, web
 
 from support.api import text_of
-from support.faults import READ, STATUSES, WRITE, Fault, FaultKind, Trouble
+from support.faults import ENDS, READ, STATUSES, WRITE, Fault, FaultKind, Trouble
 
 WRITES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 NOT_COUNTED = re.compile(r"leases|events|selfsubject\w*")
@@ -85,8 +85,6 @@ class FaultProxy:
         self._writes: defaultdict[str, list[Write]] = defaultdict(list)
         self.troubles: dict[str, Trouble] = {}
         """By namespace."""
-        self.told: dict[str, int] = {}
-        """The newest version of each kind, by plural, that a watch has passed on."""
         self.kill: Callable[[], None] = lambda: None
         """Kills the operator; called on a thread of its own, and may take a moment."""
         self.kubeconfig = folder / "through-proxy.kubeconfig"
@@ -269,7 +267,6 @@ class FaultProxy:
                     break
                 if fault is None or await self._spoil_event(request, fault, response, line=line):
                     await response.write(line)
-                    self._note_told(plural, event)
                     continue
                 _abort(request.transport)
                 break
@@ -277,12 +274,11 @@ class FaultProxy:
 
     def _strike_event(self, plural: str, event: dict[str, Any]) -> Fault | None:
         trouble = self.troubles.get(event["object"].get("metadata", {}).get("namespace", ""))
-        return trouble.meet(plural) if trouble and event["type"] != "BOOKMARK" else None
-
-    def _note_told(self, plural: str, event: dict[str, Any]) -> None:
-        version = event["object"].get("metadata", {}).get("resourceVersion", "")
-        if version.isdecimal():
-            self.told[plural] = max(self.told.get(plural, 0), int(version))
+        if trouble is None or event["type"] == "BOOKMARK":
+            return None
+        fault = trouble.meet(plural)
+        is_end = fault is None and event["type"] == "DELETED"
+        return trouble.meet(plural + ENDS) if is_end else fault
 
     async def _spoil_event(
         self, request: web.Request, fault: Fault, response: web.StreamResponse, *, line: bytes

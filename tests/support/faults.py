@@ -80,6 +80,8 @@ STREAM_FAULTS: Final = (
 
 WRITE: Final = "write"
 READ: Final = "read"
+ENDS: Final = "_deleted"
+"""Behind the plural of a kind: only the events that an object of it is gone."""
 
 _TEXT = re.compile(r"(?P<kind>\w+)@(?P<target>\w+)#(?P<at>\d+)(?:x(?P<times>\d+))?")
 
@@ -90,7 +92,7 @@ class Fault:
 
     kind: FaultKind
     target: str
-    """`write`, `read`, or the plural of a watched kind."""
+    """`write`, `read`, or the plural of a watched kind, with `ENDS` behind it or without."""
     at: int
     """Counted from 1."""
     times: int = 1

@@ -8,7 +8,7 @@ import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Self
 
 import aiohttp
@@ -110,12 +110,8 @@ class PrometheusMediaServers:
 
     def _note(self, uid: str, counts: ServerCounts) -> ServerReport:
         now = self._clock.now()
-        self._reports = {
-            one: report
-            for one, report in self._reports.items()
-            if now - report.observed_at < REPORT_KEPT
-        }
-        known = self._reports.get(uid)
+        self._forget_old(now)
+        known = self._reports.pop(uid, None)
         since = (known.empty_since if known else None) or now
         report = ServerReport(
             observed_at=now,
@@ -125,6 +121,14 @@ class PrometheusMediaServers:
         )
         self._reports[uid] = report
         return report
+
+    def _forget_old(self, now: datetime) -> None:
+        """Forget reports from the front: they lie in the order in which they came."""
+        while self._reports:
+            uid, oldest = next(iter(self._reports.items()))
+            if now - oldest.observed_at < REPORT_KEPT:
+                return
+            del self._reports[uid]
 
 
 def parse_counts(text: str, *, source: str) -> ServerCounts:

@@ -235,6 +235,7 @@ def make_surroundings(
             meter=meter,
             clock=clock,
             may_write=leadership.may_write,
+            is_meeting=lambda: queue.is_meeting,
         ),
         surge_keeper=SurgeKeeper(adapters.plans, cluster, clock, may_write=leadership.may_write),
         platform=platform,

@@ -56,6 +56,8 @@ class FleetMemory:
     """Decisions carried out whose status could not be written yet."""
     status_written_at: float | None = None
     """Monotonic seconds; None before the first write of this process."""
+    status_put_off_at: float | None = None
+    """Monotonic seconds since which news waits for others' first cycles; None while none does."""
     expected_gap: ExpectedGap | None = None
     """Set while the fleet is not ready by its own decision, and that decision's Event suffices."""
     error: str = ""

@@ -162,6 +162,14 @@ class WorkQueue:
         return len(self._ready_keys)
 
     @property
+    def is_meeting(self) -> bool:
+        """Whether a fleet waits for its first cycle, as all do when an operator starts."""
+        self._promote(self._clock.monotonic())
+        while self._ready and not self._holds(self._ready[0][2], self._ready[0][1]):
+            heapq.heappop(self._ready)
+        return bool(self._ready) and self._ready[0][0] is Urgency.FIRST
+
+    @property
     def oldest_age_seconds(self) -> float:
         """How long the fleet that has waited longest has been due; 0 when none waits."""
         now = self._clock.monotonic()

@@ -37,6 +37,11 @@ GROWTH_PATIENCE_SECONDS = 60.0
 """How long a fleet that was enlarged may be not ready without an Event about that. Pods that
 cannot be placed or started have one at once; what takes longer than this deserves a look."""
 
+PUT_OFF_SECONDS = 30.0
+"""How long a status may wait for other fleets' first cycles. Where an operator starts with a change
+in each of 1,000 fleets, what is done for the last of them goes before what is told of the first,
+and most of what would have been told twice is told once."""
+
 CHOSEN_CONDITIONS = frozenset[str]({ConditionType.SCALING_ACTIVE})
 """False because somebody wrote so; an Event about it is no warning."""
 
@@ -50,6 +55,7 @@ class Reporter:
         meter: Counts decisions.
         clock: Measures the pauses between two writes.
         may_write: Says whether this replica still holds the Lease.
+        is_meeting: Says whether other fleets wait for their first cycle.
     """
 
     def __init__(
@@ -60,8 +66,10 @@ class Reporter:
         meter: Meter,
         clock: Clock,
         may_write: Callable[[], bool],
+        is_meeting: Callable[[], bool],
     ) -> None:
         self._may_write = may_write
+        self._is_meeting = is_meeting
         self._cluster = cluster
         self._recorder = recorder
         self._meter = meter
@@ -90,11 +98,12 @@ class Reporter:
         rest: float | None = None
         if wanted == before:
             # The same thing once more: status shows it already, its Event is counted.
+            memory.status_put_off_at = None
             await self._announce_decisions(body, memory)
         elif (rest := self._pause_seconds(before, wanted, memory)) <= 0:
             self._check_lease(key)
             await self._cluster.write_status(key, wanted)
-            memory.status_written_at = self._clock.monotonic()
+            memory.status_written_at, memory.status_put_off_at = self._clock.monotonic(), None
             news = self._without_expected(find_transitions(before, status), status, memory)
             await self._announce_decisions(body, memory)
             await self._announce_conditions(body, news)
@@ -147,8 +156,18 @@ class Reporter:
                 return 0.0
             # Written by the process before this one, a moment ago for all we know.
             memory.status_written_at = self._clock.monotonic()
-        due_at = memory.status_written_at + find_interval(before, wanted)
-        return max(0.0, due_at - self._clock.monotonic())
+        now = self._clock.monotonic()
+        due_in = memory.status_written_at + find_interval(before, wanted) - now
+        return max(0.0, due_in) or self._put_off(memory, now)
+
+    def _put_off(self, memory: FleetMemory, now: float) -> float:
+        """Return how long a status that is due waits for the first cycles of other fleets."""
+        if not self._is_meeting():
+            return 0.0
+        if memory.status_put_off_at is None:
+            memory.status_put_off_at = now
+        is_over = now - memory.status_put_off_at >= PUT_OFF_SECONDS
+        return 0.0 if is_over else SECOND_LOOK_SECONDS
 
     def _without_expected(
         self, news: Iterable[Condition], status: VoiceFleetStatus, memory: FleetMemory

@@ -125,6 +125,33 @@ def test_a_fleet_of_a_name_that_was_dropped_is_a_new_one():
     assert taken == [OTHER, FLEET]
 
 
+def test_it_says_whether_a_fleet_waits_for_its_first_cycle():
+    """What can be told later is told later then."""
+    waiting = Waiting()
+    waiting.meet(FLEET)
+    waiting.queue.add(FLEET)
+    waiting.queue.add(OTHER)
+    waiting.clock.advance(timedelta(seconds=1))
+
+    both = waiting.queue.is_meeting
+    first = waiting.queue.take()
+
+    assert (both, first, waiting.queue.is_meeting) == (True, OTHER, False)
+    assert waiting.queue.take() == FLEET
+
+
+def test_a_fleet_whose_place_is_out_of_date_is_not_waited_for():
+    """It was asked for again, for an earlier time: it has one place, not two."""
+    waiting = Waiting()
+    waiting.queue.add(FLEET, urgency=Urgency.RESYNC)
+    waiting.clock.advance(timedelta(seconds=1))
+    depth = waiting.queue.depth
+    waiting.queue.add(FLEET, after_seconds=0)
+
+    assert (depth, waiting.queue.is_meeting, waiting.queue.take()) == (1, True, FLEET)
+    assert not waiting.queue.is_meeting
+
+
 def test_a_change_goes_before_a_resync():
     """A user who waits in front of kubectl matters more than a routine look."""
     waiting = Waiting()

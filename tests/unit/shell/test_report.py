@@ -21,7 +21,7 @@ from voicefleet.shell.news import (
     find_transitions,
     without_moving,
 )
-from voicefleet.shell.report import GROWTH_PATIENCE_SECONDS, Reporter
+from voicefleet.shell.report import GROWTH_PATIENCE_SECONDS, PUT_OFF_SECONDS, Reporter
 from voicefleet.shell.stalled import stall_status
 
 TRUE, FALSE = ConditionStatus.TRUE, ConditionStatus.FALSE
@@ -197,12 +197,14 @@ class Told:
         self.cluster = FakeCluster()
         self.cluster.create(a_fleet_body())
         self.leads = True
+        self.meets = False
         self._reporter = Reporter(
             cluster=self.cluster,
             recorder=self.recorder,
             meter=FakeMeter(),
             clock=self.clock,
             may_write=lambda: self.leads,
+            is_meeting=lambda: self.meets,
         )
 
     async def report(self, status: VoiceFleetStatus, *decisions: Decision) -> list[str]:
@@ -212,6 +214,41 @@ class Told:
         body = self.cluster.get(fleet_key_of())
         await self._reporter.report(body, status, self.memory, key=fleet_key_of())
         return list(count_events(self.recorder) - before)
+
+
+async def test_news_waits_while_other_fleets_wait_for_their_first_cycle():
+    """What is done for the last of a thousand goes before what is told of the first."""
+    told = Told()
+    await told.report(GROWN_WELL)
+    told.meets = True
+
+    put_off = await told.report(GROWING, GROWN)
+    told.meets = False
+    after = await told.report(GROWING, GROWN)
+
+    assert (put_off, after) == ([], ["BelowMinimum"])
+    assert told.cluster.writes.count(f"status {fleet_key_of()}") == 2
+
+
+async def test_news_does_not_wait_for_ever_for_fleets_that_keep_coming():
+    """Half a minute is what somebody bears who looks at one fleet of many."""
+    told = Told()
+    await told.report(GROWN_WELL)
+    told.meets = True
+    put_off = await told.report(GROWING, GROWN)
+    told.clock.advance(timedelta(seconds=PUT_OFF_SECONDS))
+
+    late = await told.report(GROWING, GROWN)
+
+    assert (put_off, late) == ([], ["BelowMinimum"])
+
+
+async def test_a_new_fleet_is_told_of_at_once():
+    """Whoever has just applied it looks at it."""
+    told = Told()
+    told.meets = True
+
+    assert await told.report(GROWING, GROWN) != []
 
 
 @pytest.mark.parametrize("sessions", [3, None], ids=["another-count", "not-known-yet"])
@@ -278,7 +315,12 @@ async def test_a_wish_of_the_author_is_no_warning():
     cluster, recorder, clock = FakeCluster(), FakeRecorder(), FakeClock()
     body = cluster.create(a_fleet_body())
     reporter = Reporter(
-        cluster=cluster, recorder=recorder, meter=FakeMeter(), clock=clock, may_write=lambda: True
+        cluster=cluster,
+        recorder=recorder,
+        meter=FakeMeter(),
+        clock=clock,
+        may_write=lambda: True,
+        is_meeting=lambda: False,
     )
     pinned = a_status((ConditionType.SCALING_ACTIVE, FALSE, Reason.PINNED_BY_HAND))
 

@@ -80,6 +80,7 @@ class KubernetesRecorder:
         self._instance = instance
         self._series: dict[str, _Series] = {}
         self._allowances: dict[str, _Allowance] = {}
+        self._forget_at = clock.now()
 
     async def record(self, fleet: Manifest, *, reason: Reason, note: str, is_warning: bool) -> None:
         """Write one Event about a fleet; never raises for an Event that could not be written."""
@@ -147,6 +148,9 @@ class KubernetesRecorder:
         }
 
     def _forget_old(self, now: datetime) -> None:
+        if now < self._forget_at:
+            return
+        self._forget_at = now + REFILL
         self._series = {
             name: series for name, series in self._series.items() if now - series.first_at < WINDOW
         }
