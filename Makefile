@@ -69,6 +69,11 @@ bench: setup ## Measure what must be fast, against its bar (on a cluster of its 
 	@$(LOCALCLUSTER) binaries
 	@$(WORKBENCH).bench
 
+bench-scale: setup ## 200 fleets of 50 pods, then 1,000 of 2, beside a plain kopf operator: an hour
+	@$(LOCALCLUSTER) binaries
+	@$(WORKBENCH).scale --fleets 200 --pods 50; code=$$?; \
+	$(WORKBENCH).scale --fleets 1000 --pods 2 && exit $$code
+
 bench-policies: setup ## Ours beside HPA, KEDA and Agones at every setting, in virtual time
 	@$(WORKBENCH).policies $(if $(QUICK),--quick) $(if $(RESULTS),--results $(RESULTS))
 
@@ -157,5 +162,5 @@ $(READY): requirements/dev.lock
 	  --no-deps --no-build-isolation --editable .
 	@touch $@
 
-.PHONY: help demo tour test setup check fix format lint types imports tidy unit stats bench bench-policies up down \
+.PHONY: help demo tour test setup check fix format lint types imports tidy unit stats bench bench-policies bench-scale up down \
   cluster faults mutants soak soak-memory soak-histories soak-crashes soak-schema generate verify golden lock clean

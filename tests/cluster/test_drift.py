@@ -1,20 +1,12 @@
 """Whatever somebody does to a child, it comes back, and never by ending a call."""
 
-from collections.abc import Callable
-
 import pytest
 
 from support.api import Api, Manifest, eventually
+from support.edits import CHANGES, is_own
 from support.manifests import a_fleet_manifest, is_settled, with_evaluation, with_speech
 
 pytestmark = pytest.mark.cluster
-
-
-def _is_ours(child: Manifest) -> bool:
-    """Leave out what a Deployment made, and the fleet's memory: that is written, not repaired."""
-    owners = child["metadata"].get("ownerReferences", [])
-    is_memory = child["metadata"]["name"].endswith("-memory")
-    return not is_memory and not any(owner["kind"] == "Deployment" for owner in owners)
 
 
 def _settled(api: Api, namespace: str) -> bool:
@@ -26,7 +18,7 @@ def children(api: Api, operator, namespace: str) -> dict[tuple[str, str], Manife
     """Return every child of a settled fleet that has all tiers."""
     api.create(with_evaluation(with_speech(a_fleet_manifest(namespace))))
     eventually("Ready", lambda: _settled(api, namespace), seconds=40)
-    return {key: child for key, child in api.children(namespace).items() if _is_ours(child)}
+    return {key: child for key, child in api.children(namespace).items() if is_own(child)}
 
 
 def test_every_deleted_child_comes_back(api: Api, namespace: str, children):
@@ -73,20 +65,6 @@ def test_every_child_without_its_owner_gets_it_back(api: Api, namespace: str, ch
     )
 
 
-CHANGES: dict[str, Callable[[Manifest], Manifest]] = {
-    "Service": lambda child: {"spec": {"selector": {"app": "somebody-else"}}},
-    "ConfigMap": lambda child: {"data": dict.fromkeys(child["data"], "tampered")},
-    "Deployment": lambda child: {
-        "spec": {"replicas": 7, "template": {"metadata": {"labels": {"voicefleet.dev/tier": "x"}}}}
-    },
-    "PodDisruptionBudget": lambda child: {
-        "spec": {"selector": {"matchLabels": {"voicefleet.dev/busy": "never"}}}
-    },
-    "NetworkPolicy": lambda child: {"spec": {"podSelector": {"matchLabels": {"app": "other"}}}},
-    "ServiceAccount": lambda child: {"automountServiceAccountToken": True},
-}
-
-
 @pytest.mark.parametrize("kind", CHANGES)
 def test_a_changed_child_is_changed_back(api: Api, namespace: str, children, kind: str):
     """What the manifest says and what runs must be the same thing."""
@@ -94,10 +72,7 @@ def test_a_changed_child_is_changed_back(api: Api, namespace: str, children, kin
         key: child for key, child in children.items() if key[0] == kind and _may_change(child)
     }
     for (_, name), child in changed.items():
-        change = CHANGES[kind](child)
-        if kind == "Deployment":
-            change["spec"].pop("template")
-        api.patch(kind, namespace, name, change)
+        api.patch(kind, namespace, name, CHANGES[kind](child))
 
     assert changed, f"the fleet has no {kind}"
     for (_, name), before in changed.items():

@@ -10,6 +10,7 @@ from pathlib import Path
 from aiohttp import web
 
 from voicefleet.adapters.clock import SystemClock
+from voicefleet.adapters.garbage import relax_garbage_collector
 from voicefleet_localcluster.addresses import DOORSTEP_PORT, doorstep
 from voicefleet_localcluster.certificates import MAIN_AUTHORITY
 from voicefleet_localcluster.layout import Layout
@@ -31,6 +32,9 @@ from voicefleet_localcluster.world.watch import ApiServer
 
 async def run(layout: Layout, record: ClusterRecord) -> None:
     """Answer for every pod until the process is told to stop."""
+    # Thousands of pods and their connections are looked at for a second each time, by Python's
+    # own numbers, and no worker answers in it.
+    relax_garbage_collector()
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
