@@ -26,6 +26,7 @@ PATHS = {
     "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{namespace}/networkpolicies",
     "Event": "/apis/events.k8s.io/v1/namespaces/{namespace}/events",
     "Namespace": "/api/v1/namespaces",
+    "Node": "/api/v1/nodes",
 }
 CHILD_KINDS = (
     "ReplicaSet",

@@ -86,13 +86,13 @@ class NodeEvent:
 
     def carry_out(self, api: Api, namespace: str) -> None:
         """Let it happen."""
-        nodes = api.send("GET", NODES).json()["items"]
+        nodes = api.list("Node", "")
         name = nodes[self.number % len(nodes)]["metadata"]["name"]
         match self.trouble:
             case NodeTrouble.CORDON:
-                change_node(api, name, {"unschedulable": True})
+                api.patch("Node", "", name, {"spec": {"unschedulable": True}})
             case NodeTrouble.TAINT:
-                change_node(api, name, {"taints": [EVICTING]})
+                api.patch("Node", "", name, {"spec": {"taints": [EVICTING]}})
             case NodeTrouble.LOSE_PODS:
                 for pod in api.list("Pod", namespace):
                     if pod["spec"].get("nodeName") == name:
@@ -100,15 +100,8 @@ class NodeEvent:
                         api.delete("Pod", namespace, pod["metadata"]["name"], json=at_once)
 
 
-NODES = "/api/v1/nodes"
 EVICTING = {"key": "example.com/trouble", "effect": "NoExecute"}
 MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
-
-
-def change_node(api: Api, name: str, spec: Manifest) -> None:
-    """Merge something into a node's spec."""
-    answer = api.send("PATCH", f"{NODES}/{name}", json={"spec": spec}, headers=MERGE_PATCH)
-    assert answer.is_success, answer.text
 
 
 def remember_nodes(api: Api) -> dict[str, Manifest]:
@@ -118,14 +111,14 @@ def remember_nodes(api: Api) -> dict[str, Manifest]:
             "unschedulable": node["spec"].get("unschedulable"),
             "taints": node["spec"].get("taints"),
         }
-        for node in api.send("GET", NODES).json()["items"]
+        for node in api.list("Node", "")
     }
 
 
 def mend_nodes(api: Api, remembered: dict[str, Manifest]) -> None:
     """Make every node what it was."""
     for name, spec in remembered.items():
-        change_node(api, name, spec)
+        api.patch("Node", "", name, {"spec": spec})
 
 
 def is_own(child: Manifest) -> bool:
